@@ -1,0 +1,268 @@
+"""The only settings: bare defaults run the embedded wall, variables the full one."""
+
+import secrets
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+from config.env import Environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = BASE_DIR / "data"  # everything this wall writes when it runs embedded
+
+env = Environment()
+
+
+def secret_key_of_this_copy() -> str:
+    """Return the key made on the first start and kept in `data/`, readable by us only."""
+    path = DATA_DIR / "secret_key"
+    try:
+        DATA_DIR.mkdir(exist_ok=True)
+        # A complete file or none: two first starts at once end with the same key.
+        fresh = DATA_DIR / f"secret_key.{secrets.token_hex(4)}"
+        if not path.exists():
+            fresh.touch(mode=0o600)
+            fresh.write_text(secrets.token_urlsafe(50))
+            try:
+                path.hardlink_to(fresh)
+            except FileExistsError:
+                pass
+            finally:
+                fresh.unlink()
+        return path.read_text()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"SECRET_KEY is not set and none can be kept: {error}. Set SECRET_KEY."
+        ) from error
+
+
+# Security
+
+DEBUG = env.flag("DEBUG", default=False)
+SECRET_KEY_IS_GIVEN = bool(SECRET_KEY := env.secret("SECRET_KEY"))
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
+# How many proxies stand before us, whose word on scheme and address is believed.
+TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0, at_least=0, at_most=10)
+HTTPS = env.flag(
+    "HTTPS",
+    default=bool(CSRF_TRUSTED_ORIGINS)
+    and all(origin.startswith("https://") for origin in CSRF_TRUSTED_ORIGINS),
+)
+if HTTPS and not TRUSTED_PROXIES:
+    # gunicorn speaks plain HTTP: without a believed proxy each page would redirect to
+    # itself for ever.
+    env.problem("TRUSTED_PROXIES", "should be 1 or more when the wall is behind https")
+if TRUSTED_PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]  # asked from inside, without TLS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+# Subdomains and the browsers' preload list concern more than this wall: the owner of
+# the domain decides on them, so we neither set them nor nag.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+# Not "no-referrer": that turns Origin into "null", and every post would be refused.
+SECURE_REFERRER_POLICY = "same-origin"
+CSRF_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "connect-src": ["'self'"],
+        "font-src": ["'self'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+        "img-src": ["'self'"],
+        "manifest-src": ["'self'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+    }
+}
+
+# Application
+
+INSTALLED_APPS = [
+    "messages_app",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "csp",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Database
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+SERVER_THREADS = env.number("THREADS", 8, at_most=64)  # of one gunicorn process
+
+POSTGRESQL = {
+    "CONN_HEALTH_CHECKS": True,  # a restarted server costs no visitor an error
+    "OPTIONS": {
+        "connect_timeout": 2,  # seconds
+        # As many connections as threads, so that no request waits for another's.
+        "pool": {"min_size": 1, "max_size": SERVER_THREADS, "timeout": 2},
+    },
+}
+SQLITE = {
+    "CONN_MAX_AGE": None,  # each thread keeps its connection
+    "OPTIONS": {
+        # Take the write lock at BEGIN: a deferred transaction that finds the database
+        # changed when it first writes fails at once, however long the time-out.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,  # seconds
+        # Readers and the writer do not wait for each other; a commit is on the disk.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
+    },
+}
+
+database = env.database("DATABASE_URL") or {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": DATA_DIR / "wall.sqlite3",
+}
+defaults = SQLITE if "sqlite" in database["ENGINE"] else POSTGRESQL
+options = {**defaults["OPTIONS"], **database.get("OPTIONS", {})}  # type: ignore[dict-item]
+DATABASES = {"default": {**defaults, **database, "OPTIONS": options}}
+
+# Cache
+
+REDIS_URL = env.cache_url("REDIS_URL")
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {
+            # Never pickle: whoever can write to Redis could run code here.
+            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+            "SOCKET_CONNECT_TIMEOUT": 0.25,  # seconds
+            "SOCKET_TIMEOUT": 0.25,  # seconds
+            # Without Redis the wall is slower, not gone.
+            "IGNORE_EXCEPTIONS": True,
+        },
+    }
+    if REDIS_URL
+    else {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+    }
+}
+
+# Posts
+
+# One message and its form, percent-encoded, with room to spare.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # bytes
+FILE_UPLOAD_HANDLERS = ["messages_app.uploads.NoUploads"]
+
+# Users: moderators only, visitors have no account
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in [
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    ]
+]
+
+# Language and time
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# Static files
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# Logging: to the terminal; no visitor's address and no query string, at any level
+
+LOG_LEVEL = env.choice(
+    "LOG_LEVEL", "INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+)
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}
+    },
+    "filters": {"without_visitors": {"()": "config.logs.WithoutVisitors"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["without_visitors"],
+        }
+    },
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        "messages_app": {"level": LOG_LEVEL},
+        # Django at DEBUG would log each SQL query with a visitor's words in it.
+        "django": {
+            "level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL,
+            "handlers": [],
+        },
+        "django.server": {"handlers": []},
+    },
+}
+
+# Message wall
+
+WALL_TITLE = env.text("WALL_TITLE", "Message Wall")
+WALL_PAGE_SIZE = env.number("WALL_PAGE_SIZE", 50, at_most=500)  # messages
+WALL_MESSAGE_MAX_LENGTH = env.number(  # characters (code points)
+    "WALL_MESSAGE_MAX_LENGTH", 1_000, at_most=10_000
+)
+WALL_NAME_MAX_LENGTH = env.number("WALL_NAME_MAX_LENGTH", 80, at_most=200)  # characters
+WALL_CACHE_SECONDS = env.number("WALL_CACHE_SECONDS", 60, at_most=3_600)
+WALL_STATUS_SECONDS = env.number("WALL_STATUS_SECONDS", 10, at_most=3_600)
+WALL_FOLD_SECONDS = env.number("WALL_FOLD_SECONDS", 10, at_most=3_600)
+WALL_FORM_SECONDS = env.number(
+    "WALL_FORM_SECONDS", 86_400, at_least=60, at_most=604_800
+)
+
+env.refuse_nonsense(prefix="WALL_")
+SECRET_KEY = SECRET_KEY or secret_key_of_this_copy()

@@ -1,0 +1,166 @@
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from config.env import Environment
+
+
+def problems(variables, read):
+    env = Environment(variables)
+    read(env)
+    return env.problems
+
+
+@pytest.mark.parametrize(
+    ("variables", "read", "told"),
+    [
+        (
+            {"DEBUG": "maybe"},
+            lambda e: e.flag("DEBUG", default=False),
+            "DEBUG should be true or false, not 'maybe'.",
+        ),
+        (
+            {"N": "0"},
+            lambda e: e.number("N", 5, at_most=9),
+            "N should be a number from 1 to 9, not '0'.",
+        ),
+        (
+            {"N": "1e3"},
+            lambda e: e.number("N", 5, at_most=9),
+            "N should be a number from 1 to 9, not '1e3'.",
+        ),
+        (
+            {"N": "٣"},
+            lambda e: e.number("N", 5, at_most=9),
+            "N should be a number from 1 to 9, not '٣'.",
+        ),
+        (
+            {"N": "-1"},
+            lambda e: e.number("N", 5, at_most=9),
+            "N should be a number from 1 to 9, not '-1'.",
+        ),
+        (
+            {"L": "loud"},
+            lambda e: e.choice("L", "INFO", choices=["INFO"]),
+            "L should be one of INFO, not 'LOUD'.",
+        ),
+        (
+            {"H": "https://a.example"},
+            lambda e: e.hosts("H", []),
+            "H should be host names only, not 'https://a.example'.",
+        ),
+        (
+            {"H": "a.example:80"},
+            lambda e: e.hosts("H", []),
+            "H should be host names only, not 'a.example:80'.",
+        ),
+        (
+            {"O": "a.example"},
+            lambda e: e.origins("O"),
+            "O should be origins like https://wall.example, not 'a.example'.",
+        ),
+        (
+            {"O": "https://a.example/"},
+            lambda e: e.origins("O"),
+            "O should be origins like https://wall.example, not 'https://a.example/'.",
+        ),
+        (
+            {"D": "mysql://h/n"},
+            lambda e: e.database("D"),
+            "D should be like postgres://user:password@host:5432/name.",
+        ),
+        (
+            {"D": "postgres://h:port/n"},
+            lambda e: e.database("D"),
+            "D should be like postgres://user:password@host:5432/name.",
+        ),
+        (
+            {"R": "http://h"},
+            lambda e: e.cache_url("R"),
+            "R should be like redis://:password@host:6379/0.",
+        ),
+    ],
+)
+def test_nonsense_is_told_with_the_name_and_what_it_should_be(variables, read, told):
+    assert problems(variables, read) == [told]
+
+
+@pytest.mark.parametrize(
+    ("variables", "read", "value"),
+    [
+        ({}, lambda e: e.flag("DEBUG", default=True), True),
+        ({"DEBUG": ""}, lambda e: e.flag("DEBUG", default=False), False),
+        ({"DEBUG": " YES "}, lambda e: e.flag("DEBUG", default=False), True),
+        ({"DEBUG": "0"}, lambda e: e.flag("DEBUG", default=True), False),
+        ({}, lambda e: e.number("N", 5, at_most=9), 5),
+        ({"N": "9"}, lambda e: e.number("N", 5, at_most=9), 9),
+        ({"W": "a, b,,"}, lambda e: e.words("W"), ["a", "b"]),
+        (
+            {"H": "[::1],*.a.example"},
+            lambda e: e.hosts("H", []),
+            ["[::1]", "*.a.example"],
+        ),
+        (
+            {"O": "https://a.example:8443"},
+            lambda e: e.origins("O"),
+            ["https://a.example:8443"],
+        ),
+        ({"L": "debug"}, lambda e: e.choice("L", "INFO", choices=["DEBUG"]), "DEBUG"),
+        ({}, lambda e: e.database("D"), None),
+        ({}, lambda e: e.cache_url("R"), ""),
+    ],
+)
+def test_what_is_meant_is_read(variables, read, value):
+    env = Environment(variables)
+    assert read(env) == value
+    assert env.problems == []
+
+
+def test_a_password_is_decoded_and_never_shown():
+    url = "postgres://wall:p%40ss@db.example:5433/wall"
+    database = Environment({"D": url}).database("D")
+    assert database["PASSWORD"] == "p@ss"
+    assert (database["HOST"], database["PORT"]) == ("db.example", 5433)
+    bad = Environment({"D": "oracle://wall:p%40ss@db/wall", "R": "http://:p%40ss@h"})
+    bad.database("D")
+    bad.cache_url("R")
+    assert len(bad.problems) == 2
+    assert "p%40ss" not in " ".join(bad.problems)
+
+
+def test_a_secret_is_read_from_its_file(tmp_path):
+    file = tmp_path / "key"
+    file.write_text("  s3cret\n")
+    assert Environment({"KEY_FILE": str(file)}).secret("KEY") == "s3cret"
+
+
+def test_a_secret_file_that_is_missing_or_empty_or_one_too_many_is_told(tmp_path):
+    empty = tmp_path / "empty"
+    empty.touch()
+    env = Environment(
+        {
+            "A_FILE": str(tmp_path / "no"),
+            "B_FILE": str(empty),
+            "C": "x",
+            "C_FILE": str(empty),
+        }
+    )
+    for name in "ABC":
+        env.secret(name)
+    assert len(env.problems) == 3
+    assert env.problems[0].startswith("A_FILE names a file that reads: ")
+    assert env.problems[1] == f"B_FILE names an empty file: {empty}."
+    assert env.problems[2] == "C is set together with C_FILE: unset one of them."
+
+
+def test_all_nonsense_is_told_at_once_with_unknown_names_too():
+    env = Environment({"WALL_SIZE": "x", "WALL_SZIE": "5", "DEBUG": "maybe"})
+    env.number("WALL_SIZE", 5, at_most=9)
+    env.flag("DEBUG", default=False)
+    with pytest.raises(ImproperlyConfigured) as stop:
+        env.refuse_nonsense(prefix="WALL_")
+    assert str(stop.value).splitlines() == [
+        "The environment needs mending:",
+        "  - WALL_SIZE should be a number from 1 to 9, not 'x'.",
+        "  - DEBUG should be true or false, not 'maybe'.",
+        "  - WALL_SZIE is not a setting of this wall; perhaps WALL_SIZE is meant.",
+    ]

@@ -1,0 +1,149 @@
+"""The settings as an operator meets them: through the environment of a new process."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FULL = {
+    "DATABASE_URL": "postgres://wall:x@db.example/wall",
+    "REDIS_URL": "redis://:x@redis.example/0",
+    "SECRET_KEY": "a secret of more than fifty characters, made for this test alone",
+}
+BEHIND_HTTPS = {
+    "ALLOWED_HOSTS": "wall.example",
+    "CSRF_TRUSTED_ORIGINS": "https://wall.example",
+    "TRUSTED_PROXIES": "1",
+}
+
+
+def manage(*arguments, **variables):
+    clean = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        check=False,
+        env=clean | variables,
+        capture_output=True,
+        text=True,
+    )
+
+
+def value(name, **variables):
+    code = f"from django.conf import settings; print(settings.{name})"
+    ran = manage("shell", "--no-imports", "-c", code, **variables)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.strip()
+
+
+def test_check_deploy_has_nothing_to_say_in_full_mode_behind_https():
+    ran = manage("check", "--deploy", "--fail-level", "INFO", **FULL, **BEHIND_HTTPS)
+    assert ran.returncode == 0, ran.stderr
+    assert "System check identified no issues" in ran.stdout
+
+
+def test_check_deploy_tells_what_keeps_the_embedded_wall_small():
+    said = manage("check", "--deploy").stderr
+    for expected in ["messages_app.W001", "messages_app.W002", "messages_app.W003"]:
+        assert expected in said
+
+
+def test_the_embedded_wall_is_closed_to_other_hosts_and_not_in_debug():
+    assert value("ALLOWED_HOSTS") == "['localhost', '127.0.0.1', '[::1]']"
+    assert value("DEBUG") == "False"
+
+
+def test_all_nonsense_stops_the_start_at_once():
+    ran = manage(
+        "check",
+        DEBUG="maybe",
+        TRUSTED_PROXIES="many",
+        WALL_PAGE_SIZE="0",
+        REDIS_URL="localhost",
+    )
+    assert ran.returncode != 0
+    for name in ["DEBUG", "TRUSTED_PROXIES", "WALL_PAGE_SIZE", "REDIS_URL"]:
+        assert f"- {name} should be" in ran.stderr
+
+
+def test_https_without_a_trusted_proxy_is_refused():
+    ran = manage("check", HTTPS="true")
+    assert "TRUSTED_PROXIES should be 1 or more" in ran.stderr
+
+
+def test_https_follows_from_the_origins_and_can_be_said():
+    assert value("HTTPS", **FULL, **BEHIND_HTTPS) == "True"
+    assert value("HTTPS", **FULL, **BEHIND_HTTPS, HTTPS="false") == "False"
+    assert value("HTTPS", CSRF_TRUSTED_ORIGINS="http://wall.example") == "False"
+
+
+def test_secrets_come_from_files(tmp_path):
+    for name, secret in FULL.items():
+        (tmp_path / name).write_text(secret + "\n")
+    files = {f"{name}_FILE": str(tmp_path / name) for name in FULL}
+    assert value("SECRET_KEY", **files) == FULL["SECRET_KEY"]
+    assert value("REDIS_URL", **files) == FULL["REDIS_URL"]
+    assert "db.example" in value("DATABASES", **files)
+
+
+def test_the_key_of_this_copy_is_made_once_and_readable_by_us_only(
+    tmp_path, monkeypatch
+):
+    from config import settings
+
+    monkeypatch.setattr(settings, "DATA_DIR", tmp_path / "data")
+    made = settings.secret_key_of_this_copy()
+    assert len(made) >= 50
+    assert settings.secret_key_of_this_copy() == made
+    assert [path.name for path in settings.DATA_DIR.iterdir()] == ["secret_key"]
+    assert (settings.DATA_DIR / "secret_key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        (
+            {"WEB_CONCURRENCY": "4"},
+            "WEB_CONCURRENCY should be 1 unless REDIS_URL is set",
+        ),
+        ({"PORT": "http"}, "PORT should be a number from 1 to 65535, not 'http'"),
+        ({"DEBUG": "maybe"}, "DEBUG should be true or false, not 'maybe'"),
+    ],
+)
+def test_gunicorn_does_not_start_on_nonsense_and_tells_it_plainly(variables, told):
+    ran = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "--config", "config/gunicorn.py"],
+        cwd=ROOT,
+        check=False,
+        env={"PATH": os.environ["PATH"]} | variables,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert ran.returncode != 0
+    assert told in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_the_readme_lists_every_variable_and_no_other():
+    table = (ROOT / "README.md").read_text().partition("## Settings")[2]
+    listed = set(re.findall(r"^\| `([A-Z_]+)`", table, re.MULTILINE))
+    code = (
+        "from runpy import run_path; from config import settings;"
+        "run_path('config/gunicorn.py'); print(*settings.env.names)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        check=False,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    read = {name for name in ran.stdout.split() if not name.endswith("_FILE")}
+    assert listed == read

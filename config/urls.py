@@ -1,0 +1,9 @@
+"""Where requests enter: the wall, and the moderators' admin."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("messages_app.urls")),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,36 @@
+"""The key each form carries: it names one intention to post, and tells its age.
+
+The key is random and signed with its time, so it needs neither a cookie nor a table. A
+form sent twice carries the same key twice, which is how the second one is recognised.
+"""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.core import signing
+from django.utils.crypto import get_random_string
+
+signer = signing.TimestampSigner(salt="messages_app.form_key")
+
+
+class Expired(Exception):
+    """The key is ours, and older than WALL_FORM_SECONDS."""
+
+
+class Forged(Exception):
+    """The key is damaged, or was never ours."""
+
+
+def new() -> str:
+    """Return a key for a form that is shown now."""
+    return signer.sign(get_random_string(16))
+
+
+def check(key: str) -> None:
+    """Raise Expired or Forged when the key cannot be posted with."""
+    try:
+        signer.unsign(key, max_age=timedelta(seconds=settings.WALL_FORM_SECONDS))
+    except signing.SignatureExpired as error:
+        raise Expired from error
+    except signing.BadSignature as error:
+        raise Forged from error

@@ -1,0 +1,134 @@
+"""What may be posted: every rule about a text, and what the visitor is told."""
+
+import hashlib
+import json
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from messages_app import form_key, text
+from messages_app.models import CONTENT_CEILING, Message
+
+# No text this long gets under the limit by cleaning; it is refused unread.
+UNREAD_LENGTH = 10 * CONTENT_CEILING
+
+
+class VisitorTextField(forms.CharField):
+    """A text cleaned for any script; what cannot be shown is refused, and made visible."""
+
+    def __init__(self, *, clean_with: Any = text.clean, **kwargs: Any) -> None:
+        super().__init__(strip=False, **kwargs)
+        self.clean_with = clean_with
+        # Told by our own rule, which also names the character.
+        self.validators = []
+
+    def to_python(self, value: Any) -> str:
+        raw = super().to_python(value) or ""
+        if len(raw) > UNREAD_LENGTH:
+            raise ValidationError(
+                f"This has {len(raw)} characters, far more than the wall takes. "
+                "Shorten it and post again.",
+                code="max_length",
+            )
+        if refused := text.find_refused(raw):
+            shown = " ".join(text.show_refused(character) for character in refused)
+            raise ValidationError(
+                f"This holds characters that cannot be shown, marked {shown} here. "
+                "Remove them and post again.",
+                code="control_character",
+            )
+        return self.clean_with(raw)
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Return what a refused form shows: the visitor's text, nothing in it hidden."""
+        return text.show_refused(super().bound_data(data, initial) or "")
+
+
+class MessageForm(forms.ModelForm):
+    content = VisitorTextField(
+        label="Your message",
+        required=False,  # clean_content says it better, and knows invisible texts
+        widget=forms.Textarea(attrs={"rows": 4, "required": True}),
+    )
+    author_name = VisitorTextField(
+        label="Your name, if you like",
+        required=False,
+        clean_with=text.clean_line,
+        widget=forms.TextInput(attrs={"autocomplete": "nickname"}),
+    )
+    form_key = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    class Meta:
+        model = Message
+        fields = ["content", "author_name"]
+
+    def __init__(self, data: Any = None) -> None:
+        # Django's default puts a colon after each label.
+        super().__init__(data, label_suffix="")
+        self.needs_new_key = False
+
+    def clean_content(self) -> str:
+        content = self.cleaned_data["content"]
+        if text.is_blank(content):
+            raise ValidationError("Write something first.", code="blank")
+        return content
+
+    def clean_author_name(self) -> str:
+        name = self.cleaned_data["author_name"]
+        return "" if text.is_blank(name) else name
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if self.errors or not cleaned["form_key"]:
+            return cleaned
+        try:
+            form_key.check(cleaned["form_key"])
+        except form_key.Expired:
+            # Sent again after a day: what was stored then is answered like then.
+            if not Message.objects.filter(post_digest=self.digest()).exists():
+                self._ask_again("This form is more than a day old.", "expired")
+        except form_key.Forged:
+            self._ask_again("This form was damaged on its way.", "forged")
+        return cleaned
+
+    def validate_constraints(self) -> None:
+        """Leave the table's constraints to the table; each would be a query here."""
+
+    def _ask_again(self, what: str, code: str) -> None:
+        self.needs_new_key = True
+        self.refuse(f"{what} Your text is kept: press Post again.", code=code)
+
+    def refuse(self, reason: str, *, code: str) -> None:
+        """Add a reason, which no field can mend, why this is not posted."""
+        self.errors  # noqa: B018 - reading them cleans the form, which add_error needs
+        self.add_error(None, ValidationError(reason, code=code))
+
+    @property
+    def key_to_show(self) -> str:
+        """The key of this form, unchanged by a refusal, unless it was the reason."""
+        submitted = self.data.get("form_key", "")
+        return form_key.new() if self.needs_new_key or not submitted else submitted
+
+    def digest(self) -> bytes | None:
+        """Return what makes two posts the same one: key, text and name."""
+        cleaned = self.cleaned_data
+        if not cleaned["form_key"]:
+            return None
+        # As JSON, so that no text can run over into the name.
+        parts = [cleaned["form_key"], cleaned["content"], cleaned["author_name"]]
+        return hashlib.sha256(json.dumps(parts).encode()).digest()
+
+    def save(self, commit: bool = True) -> Message:
+        """Store the message once: the same form sent twice gives the first one again."""
+        digest = self.digest()
+        if digest is None:
+            return super().save(commit)
+        message, _ = Message.objects.get_or_create(
+            post_digest=digest,
+            defaults={
+                "content": self.instance.content,
+                "author_name": self.instance.author_name,
+            },
+        )
+        return message

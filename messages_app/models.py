@@ -1,0 +1,197 @@
+"""The messages and the questions asked of them; and the row that keeps the view count."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.validators import MaxLengthValidator
+from django.db import models, transaction
+from django.db.models.functions import Length, Now
+from django.db.models.lookups import LessThanOrEqual
+
+from messages_app import wall_cache
+from messages_app.pagination import Cursor
+
+# What the table takes at most, in code points; the settings may ask for less.
+CONTENT_CEILING = 10_000
+NAME_CEILING = 200
+
+
+TOO_LONG = (
+    "This has %(show_value)d characters, and the wall takes %(limit_value)d. "
+    "Shorten it and post again."
+)
+
+
+def check_content_length(content: str) -> None:
+    """Raise ValidationError for more than WALL_MESSAGE_MAX_LENGTH code points."""
+    MaxLengthValidator(settings.WALL_MESSAGE_MAX_LENGTH, TOO_LONG)(content)
+
+
+def check_name_length(name: str) -> None:
+    """Raise ValidationError for more than WALL_NAME_MAX_LENGTH code points."""
+    MaxLengthValidator(settings.WALL_NAME_MAX_LENGTH, TOO_LONG)(name)
+
+
+class DatabaseNow(Now):
+    """The time of the database's clock, so written that it compares with what we send.
+
+    SQLite keeps times as text and Django sends six digits of a second, or none when
+    they are all zero. Its own Now() writes three there, which equal nothing we send.
+    """
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        template = "STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f001', 'NOW')"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    def visible(self) -> "MessageQuerySet":
+        """Return what may be read on the wall, in the feed and by link."""
+        return self.filter(status=Message.Status.PUBLISHED)
+
+    def before(self, cursor: Cursor) -> "MessageQuerySet":
+        """Return what stands below the cursor's message on the wall."""
+        # Not "earlier, or as early with a lower id": an OR would not start in the index.
+        return self.filter(created_at__lte=cursor.created_at).exclude(
+            created_at=cursor.created_at, id__gte=cursor.id
+        )
+
+    def hide(self) -> int:
+        """Take the messages off the wall; return how many were on it or held."""
+        return self.filter(
+            status__in=[Message.Status.PUBLISHED, Message.Status.HELD]
+        ).update(status=Message.Status.HIDDEN)
+
+    def publish(self) -> int:
+        """Put the messages on the wall; return how many were not there.
+
+        A message that its author withdrew stays withdrawn.
+        """
+        return self.filter(
+            status__in=[Message.Status.HELD, Message.Status.HIDDEN]
+        ).update(status=Message.Status.PUBLISHED)
+
+    # What is written in bulk skips Message.save(), so it tells the cache itself. It does
+    # so after the write: outside a transaction, on_commit() runs at once.
+
+    def update(self, **values: Any) -> int:
+        count = super().update(**values)
+        if count:
+            transaction.on_commit(wall_cache.forget, using=self.db)
+        return count
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        deleted = super().delete()
+        if deleted[0]:
+            transaction.on_commit(wall_cache.forget, using=self.db)
+        return deleted
+
+    def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> list["Message"]:
+        created = super().bulk_create(objs, *args, **kwargs)
+        if any(message.status == Message.Status.PUBLISHED for message in created):
+            transaction.on_commit(wall_cache.forget, using=self.db)
+        return created
+
+
+class Message(models.Model):
+    class Status(models.TextChoices):
+        PUBLISHED = "published"
+        HELD = "held", "Held for a moderator"
+        HIDDEN = "hidden"
+        WITHDRAWN = "withdrawn", "Withdrawn by its author"
+
+    content = models.TextField("message", validators=[check_content_length])
+    author_name = models.CharField(
+        "name", max_length=NAME_CEILING, blank=True, validators=[check_name_length]
+    )
+    # The database's clock, so that web servers with different clocks agree on the order.
+    created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
+    status = models.CharField(max_length=9, choices=Status, default=Status.PUBLISHED)
+    # SHA-256 of the form's key, the text and the name: the same form sent twice is one
+    # message. None for a message that came without a key.
+    post_digest = models.BinaryField(max_length=32, unique=True, null=True)
+
+    # What the last read or write left in the database, as far as it is known.
+    _status_in_database: str | None = None
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            # The wall, newest first: what is not published costs it nothing.
+            models.Index(
+                fields=["-created_at", "-id"],
+                condition=models.Q(status="published"),
+                name="message_newest_published",
+            ),
+            # The moderator's list of one status.
+            models.Index(fields=["status", "-id"], name="message_by_status"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(
+                    status__in=["published", "held", "hidden", "withdrawn"]
+                ),
+                name="message_status_is_known",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(content=""), name="message_has_content"
+            ),
+            models.CheckConstraint(
+                condition=LessThanOrEqual(Length("content"), CONTENT_CEILING),
+                name="message_content_under_ceiling",
+            ),
+            # SQLite does not hold a column to its length.
+            models.CheckConstraint(
+                condition=LessThanOrEqual(Length("author_name"), NAME_CEILING),
+                name="message_name_under_ceiling",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Message {self.pk}"
+
+    def save(self, **kwargs: Any) -> None:
+        """Store the message; the wall forgets its page if what it shows has changed."""
+        shown = Message.Status.PUBLISHED in (self.status, self._status_in_database)
+        super().save(**kwargs)
+        self._status_in_database = self.status
+        if shown:
+            transaction.on_commit(wall_cache.forget, using=self._state.db)
+
+    def delete(
+        self, using: str | None = None, keep_parents: bool = False
+    ) -> tuple[int, dict[str, int]]:
+        """Remove the row; the wall forgets its page."""
+        deleted = super().delete(using, keep_parents)
+        transaction.on_commit(wall_cache.forget, using=using or self._state.db)
+        return deleted
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Any, values: Any) -> "Message":
+        message = super().from_db(db, field_names, values)
+        message._status_in_database = message.__dict__.get("status")
+        return message
+
+    @property
+    def cursor(self) -> Cursor:
+        """The message's place on the wall."""
+        return Cursor(self.created_at, self.id)
+
+
+class PageViewTotal(models.Model):
+    """The view count as last folded from the cache: one row, which outlives the cache."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    total = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(id=1), name="page_view_total_is_one_row"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.total} views"

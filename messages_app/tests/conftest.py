@@ -1,0 +1,82 @@
+"""The few fixtures: a cache of its own for each test, and messages to look at."""
+
+import secrets
+from contextlib import contextmanager
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.cache import cache
+from django.db import OperationalError, connection
+
+from messages_app.models import Message
+
+
+def pytest_report_header():
+    database = django_settings.DATABASES["default"]["ENGINE"].rsplit(".", 1)[-1]
+    cache_backend = django_settings.CACHES["default"]["BACKEND"].rsplit(".", 1)[-1]
+    return f"wall: {database} + {cache_backend}"
+
+
+@pytest.fixture(autouse=True)
+def fresh_cache(settings):
+    """Give each test keys that nobody used, on a Redis that may have other users."""
+    prefix = f"test-{secrets.token_hex(8)}"
+    settings.CACHES = {"default": {**settings.CACHES["default"], "KEY_PREFIX": prefix}}
+    # Passwords of moderators who live for one test need no slow hash.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # Not the hashed names: they are there after `collectstatic` only.
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {
+            "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        },
+    }
+    yield
+    if settings.REDIS_URL:
+        cache.delete_pattern("*")
+    else:
+        cache.clear()
+
+
+@pytest.fixture
+def make_message(db, django_capture_on_commit_callbacks):
+    """Return a function that stores a message, as a request that commits would."""
+
+    def make(content="Hello, wall", **fields):
+        with django_capture_on_commit_callbacks(execute=True):
+            return Message.objects.create(content=content, **fields)
+
+    return make
+
+
+@pytest.fixture
+def post(db, client, django_capture_on_commit_callbacks):
+    """Return a function that posts to the wall, as a request that commits would."""
+
+    def send(content="Hello, wall", headers=None, **fields):
+        with django_capture_on_commit_callbacks(execute=True):
+            return client.post("/", {"content": content, **fields}, headers=headers)
+
+    return send
+
+
+@pytest.fixture
+def page(db, client):
+    """Return a function that reads a page and gives its HTML."""
+    return lambda address="/": client.get(address).text
+
+
+@pytest.fixture
+def database_away(db, monkeypatch):
+    """Return a context in which each query fails, as when the server is gone."""
+
+    def fail(*args, **kwargs):
+        raise OperationalError("connection refused")
+
+    @contextmanager
+    def away():
+        with monkeypatch.context() as patch:
+            patch.setattr(connection, "cursor", fail)
+            yield
+
+    return away

@@ -1,0 +1,74 @@
+from django.core.cache import cache
+
+from messages_app import page_views
+from messages_app.models import PageViewTotal
+
+
+def test_each_view_counts_one(page):
+    assert "This wall has been viewed 1 time." in page()
+    assert "This wall has been viewed 2 times." in page()
+
+
+def test_older_pages_count_too(page):
+    page("/?before=0-0")
+    assert "viewed 2 times" in page()
+
+
+def test_head_refusals_and_errors_do_not_count(client, page, post):
+    client.head("/")
+    post("")
+    post("fine")
+    client.get("/?before=x")
+    assert "viewed 1 time." in page()
+
+
+def test_a_page_that_cannot_be_read_does_not_count(client, page, database_away):
+    with database_away():
+        client.get("/")
+    assert "viewed 1 time." in page()
+
+
+def fold_is_due():
+    cache.delete(page_views.FOLD_KEY)
+
+
+def test_the_counter_is_folded_into_the_database(page):
+    for _ in range(5):
+        page()
+    fold_is_due()
+    page()
+    assert PageViewTotal.objects.get().total == 6
+
+
+def test_between_folds_a_view_costs_no_query(page, client, django_assert_num_queries):
+    page()
+    with django_assert_num_queries(0):
+        client.get("/")
+
+
+def test_a_lost_counter_goes_on_from_the_last_fold(page):
+    PageViewTotal.objects.create(total=41)
+    assert "viewed 42 times" in page()
+
+
+def test_a_counter_below_the_row_is_lifted_at_the_fold(page):
+    page()
+    PageViewTotal.objects.update(total=1000)
+    fold_is_due()
+    assert "viewed 1000 times" in page()
+    assert "viewed 1001 times" in page()
+
+
+def test_a_row_above_the_counter_is_never_lowered(page):
+    PageViewTotal.objects.create(total=1000)
+    cache.set(page_views.COUNT_KEY, 3, timeout=None)
+    page_views.fold()
+    assert PageViewTotal.objects.get().total == 1000
+
+
+def test_a_lost_cache_and_a_lost_database_lose_the_page_not_the_process(
+    client, page, database_away
+):
+    with database_away():
+        assert "viewed 0 times" in client.get("/").text
+        assert page_views.fold() == 0

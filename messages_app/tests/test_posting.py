@@ -1,0 +1,281 @@
+import re
+from datetime import datetime, timedelta
+
+import pytest
+from django.core import signing
+
+from messages_app import form_key
+from messages_app.models import Message
+
+
+def key_in(html):
+    return re.search(r'name="form_key" value="([^"]+)"', html)[1]
+
+
+def test_a_post_is_answered_303_to_the_page_and_shows_at_once(client, post, page):
+    page()  # the empty wall is cached now
+    response = post("Hello, wall", author_name="Ada")
+    assert response.status_code == 303
+    assert response["Location"] == "/"
+    html = page()
+    assert "Hello, wall" in html
+    assert '<bdi class="author">Ada</bdi>' in html
+
+
+def test_the_time_of_a_message_is_the_databases(post, monkeypatch):
+    before = datetime.now().astimezone()
+    monkeypatch.setattr("django.utils.timezone.now", lambda: None)
+    post()
+    assert abs(Message.objects.get().created_at - before) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("", "Write something first."),
+        (" \n\t ", "Write something first."),
+        ("\u200b\u3164", "Write something first."),
+        ("x" * 1001, "This has 1001 characters, and the wall takes 1000."),
+        ("x" * 200_000, "far more than the wall takes"),
+        ("a\x00b", "characters that cannot be shown, marked ␀"),
+        ("a\x07b", "characters that cannot be shown, marked ␇"),
+        ("a\x9fb\ufffe", "characters that cannot be shown, marked \ufffd"),
+    ],
+)
+def test_a_text_that_cannot_be_posted_is_422_with_the_reason(post, content, reason):
+    response = post(content)
+    assert response.status_code == 422
+    assert reason in response.text
+    assert not Message.objects.exists()
+
+
+def test_the_reason_is_tied_to_its_field(post):
+    html = post("x" * 1001).text
+    assert 'aria-invalid="true"' in html
+    assert 'aria-describedby="id_content_error"' in html
+    assert 'id="id_content_error"' in html
+
+
+def test_a_refused_text_stays_in_the_form_with_nothing_hidden_in_it(post):
+    html = post("two\nlines & a bell\x07", author_name="Ada <3").text
+    assert "\ntwo\nlines &amp; a bell␇</textarea>" in html
+    assert 'value="Ada &lt;3"' in html
+    assert "\x07" not in html
+
+
+def test_a_refused_post_still_shows_the_wall(make_message, post):
+    make_message("already here")
+    assert "already here" in post("").text
+
+
+def test_a_name_has_its_own_limit_and_reason(post):
+    html = post("fine", author_name="n" * 81).text
+    assert "This has 81 characters, and the wall takes 80." in html
+    assert 'aria-describedby="id_author_name_error"' in html
+
+
+def test_length_counts_characters_as_people_post_them(post):
+    assert post("👍" * 1000).status_code == 303
+    # Windows line ends and decomposed accents are cleaned before counting.
+    assert post("e\u0301\r\n" * 500).status_code == 303
+
+
+def test_no_field_cuts_a_pasted_text(page):
+    assert "maxlength" not in page()
+
+
+@pytest.mark.parametrize("name", ["", "  ", "\u200b"])
+def test_a_name_of_which_nothing_is_seen_is_none(post, page, name):
+    post("hello", author_name=name)
+    assert "Anonymous" in page()
+
+
+def test_a_control_character_in_any_field_is_refused_not_a_500(post):
+    assert post("fine", author_name="a\x00").status_code == 422
+    assert post("fine", form_key="a\x00").status_code == 422
+    assert post("fine", unknown="a\x00").status_code == 303
+
+
+# The key
+
+
+def test_each_form_has_a_key_of_its_own(page):
+    assert key_in(page()) != key_in(page())
+
+
+def test_the_same_form_sent_twice_is_one_message_and_one_answer(post, page):
+    key = key_in(page())
+    first = post("Once", form_key=key)
+    second = post("Once", form_key=key)
+    assert (first.status_code, second.status_code) == (303, 303)
+    assert Message.objects.count() == 1
+
+
+def test_an_edited_resend_is_another_message(post, page):
+    key = key_in(page())
+    post("Once", form_key=key)
+    post("Once more", form_key=key)
+    post("Once", form_key=key, author_name="Ada")
+    assert Message.objects.count() == 3
+
+
+def test_the_same_text_from_another_form_is_another_message(post, page):
+    post("+1", form_key=key_in(page()))
+    post("+1", form_key=key_in(page()))
+    assert Message.objects.count() == 2
+
+
+def test_a_post_without_a_key_is_a_message(post):
+    assert post("from a script").status_code == 303
+
+
+def test_text_cannot_run_over_into_the_name(post, page):
+    key = key_in(page())
+    post("a", author_name="b c", form_key=key)
+    post("a b", author_name="c", form_key=key)
+    assert Message.objects.count() == 2
+
+
+def test_a_refusal_keeps_the_key(post, page):
+    key = key_in(page())
+    assert key_in(post("", form_key=key).text) == key
+
+
+@pytest.mark.parametrize("key", ["x", "a:b:c", "", "é" * 5000])
+def test_a_damaged_key_is_asked_again_with_the_text_kept(post, key):
+    response = post("My text", form_key=f"{key}:")
+    assert response.status_code == 422
+    assert "Your text is kept" in response.text
+    assert "My text</textarea>" in response.text
+    assert post("My text", form_key=key_in(response.text)).status_code == 303
+
+
+def old_key(monkeypatch, *, hours):
+    then = signing.time.time() - hours * 3600
+    with monkeypatch.context() as clock:
+        clock.setattr(signing.time, "time", lambda: then)
+        return form_key.new()
+
+
+def test_a_form_older_than_a_day_is_asked_again_with_the_text_kept(post, monkeypatch):
+    response = post("My text", form_key=old_key(monkeypatch, hours=25))
+    assert response.status_code == 422
+    assert "My text</textarea>" in response.text
+    assert post("My text", form_key=key_in(response.text)).status_code == 303
+
+
+def test_a_form_of_yesterday_evening_still_posts(post, monkeypatch):
+    assert post(form_key=old_key(monkeypatch, hours=23)).status_code == 303
+
+
+def test_a_stored_form_sent_again_after_days_is_answered_as_it_was(post, monkeypatch):
+    key = old_key(monkeypatch, hours=25)
+    with monkeypatch.context() as clock:
+        then = signing.time.time() - 24.5 * 3600
+        clock.setattr(signing.time, "time", lambda: then)
+        assert post("Once", form_key=key).status_code == 303
+    assert post("Once", form_key=key).status_code == 303
+    assert Message.objects.count() == 1
+
+
+def test_a_key_signed_before_the_secret_changed_still_posts(post, page, settings):
+    key, old_secret = key_in(page()), settings.SECRET_KEY
+    settings.SECRET_KEY = "new" * 20
+    settings.SECRET_KEY_FALLBACKS = [old_secret]
+    assert post(form_key=key).status_code == 303
+
+
+# Where a post comes from
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 303),
+        ({"Sec-Fetch-Site": "same-origin"}, 303),
+        ({"Sec-Fetch-Site": "none"}, 303),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "nonsense"}, 403),
+        ({"Origin": "http://testserver"}, 303),
+        ({"Origin": "http://TESTSERVER"}, 303),
+        ({"Origin": "http://testserver:8000"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://testserver.evil.example"}, 403),
+        ({"Origin": "http://[bad"}, 403),
+        ({"Origin": "https://trusted.example"}, 303),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "http://testserver"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "https://trusted.example"}, 303),
+    ],
+)
+def test_only_this_walls_own_pages_post_through_a_browser(
+    post, settings, headers, status
+):
+    settings.CSRF_TRUSTED_ORIGINS = ["https://trusted.example"]
+    response = post("My text", headers=headers)
+    assert response.status_code == status
+    assert Message.objects.count() == (status == 303)
+    if status == 403:
+        assert "This was sent from another site." in response.text
+        assert "My text</textarea>" in response.text
+
+
+# Bodies
+
+
+def test_a_file_in_a_post_is_passed_over(client, db):
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    file = SimpleUploadedFile("big.bin", b"x" * 4_000_000)
+    response = client.post("/", {"content": "with a file", "file": file})
+    assert response.status_code == 303
+    assert Message.objects.get().content == "with a file"
+
+
+def test_a_body_too_large_is_a_400_in_the_walls_own_look(client, db):
+    response = client.post(
+        "/",
+        {"content": "x" * 3_000_000},
+        content_type="application/x-www-form-urlencoded",
+    )
+    assert response.status_code == 400
+
+
+@pytest.mark.parametrize("charset", ["idna", "punycode", "utf-7", "utf-16", "unknown"])
+def test_no_declared_encoding_makes_a_500(client, db, charset):
+    for kind in [
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=b",
+    ]:
+        body = (
+            b"content=%ed%a0%80+AGE-"
+            if "url" in kind
+            else (
+                b'--b\r\nContent-Disposition: form-data; name="content"\r\n\r\n+AGE-\xff\r\n--b--\r\n'
+            )
+        )
+        response = client.generic(
+            "POST", "/", body, content_type=f"{kind}; charset={charset}"
+        )
+        assert response.status_code in {303, 400, 422}
+
+
+def test_a_post_that_cannot_be_stored_is_503_with_the_text_kept(
+    client, database_away, make_message, page
+):
+    make_message("already here")
+    page()  # the wall is cached
+    with database_away():
+        response = client.post("/", {"content": "My text", "form_key": form_key.new()})
+    assert response.status_code == 503
+    assert response["Retry-After"]
+    assert "The wall cannot store messages right now." in response.text
+    assert "already here" in response.text
+    assert "My text</textarea>" in response.text
+
+
+def test_other_methods_are_not_for_the_wall(client, db):
+    response = client.put("/")
+    assert response.status_code == 405
+    assert response["Allow"] == "GET, HEAD, POST"

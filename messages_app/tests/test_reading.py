@@ -1,0 +1,196 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+
+def test_an_empty_wall_says_so(page):
+    assert "Nobody has written here yet. Be the first." in page()
+
+
+def test_a_message_shows_author_time_and_text(make_message, page):
+    make_message(
+        "Good morning",
+        author_name="Ada",
+        created_at=datetime(2026, 3, 1, 9, 5, tzinfo=UTC),
+    )
+    html = page()
+    assert '<bdi class="author">Ada</bdi>' in html
+    assert (
+        '<time datetime="2026-03-01T09:05:00Z">1 March 2026, 09:05 UTC</time>' in html
+    )
+    assert '<p dir="auto">Good morning</p>' in html
+
+
+def test_a_message_without_a_name_is_anonymous(make_message, page):
+    make_message()
+    assert '<bdi class="author">Anonymous</bdi>' in page()
+
+
+def test_line_breaks_are_kept(make_message, page):
+    make_message("one\ntwo\n\nthree")
+    assert '<p dir="auto">one<br>two<br><br>three</p>' in page()
+
+
+def test_a_link_is_clickable_and_vouched_for_by_nobody(make_message, page):
+    make_message("see https://example.org/a?b=1&c=2.")
+    assert (
+        '<a href="https://example.org/a?b=1&amp;c=2" rel="nofollow ugc noopener">'
+        "https://example.org/a?b=1&amp;c=2</a>."
+    ) in page()
+
+
+@pytest.mark.parametrize(
+    "trap",
+    [
+        "<script>alert(1)</script>",
+        "javascript:alert(1)",
+        'https://example.org/"onmouseover="alert(1)',
+        "data:text/html,<b>x</b>",
+        "&lt;b&gt; {{ 7|add:1 }} {% now 'Y' %}",
+    ],
+)
+def test_a_text_is_never_markup(make_message, page, trap):
+    make_message(trap, author_name=trap[:80])
+    html = page()
+    assert "<script>" not in html
+    assert 'onmouseover="' not in html
+    assert 'href="javascript' not in html
+    assert 'href="data' not in html
+    assert html.count("<b>") == 0
+
+
+def test_an_address_of_a_person_is_no_link(make_message, page):
+    make_message("write to ada@example.org")
+    assert "mailto" not in page()
+
+
+def test_the_newest_fifty_show_newest_first(make_message, page):
+    for number in range(51):
+        make_message(f"number {number}.")
+    html = page()
+    assert html.count("<article") == 50
+    assert html.index("number 50.") < html.index("number 49.")
+    assert "number 0." not in html
+
+
+def older_link(html):
+    return html.partition('rel="next"')[0].rpartition('href="')[2].rstrip('" ')
+
+
+def test_older_pages_show_each_message_once_in_order(make_message, page, settings):
+    settings.WALL_PAGE_SIZE = 3
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    # Several in the same instant, as an import makes them: the number decides.
+    for number in range(10):
+        make_message(
+            f"number {number}.", created_at=moment + timedelta(days=number // 4)
+        )
+    address, seen = "/", []
+    while address:
+        html = page(address)
+        seen += [part.partition("</p>")[0] for part in html.split('<p dir="auto">')[1:]]
+        address = older_link(html) if 'rel="next"' in html else None
+    assert seen == [f"number {number}." for number in range(9, -1, -1)]
+
+
+def test_new_messages_do_not_shift_an_older_page(make_message, page, settings):
+    settings.WALL_PAGE_SIZE = 2
+    for number in range(4):
+        make_message(f"number {number}.")
+    address = older_link(page())
+    make_message("just now.")
+    html = page(address)
+    assert "number 1." in html
+    assert "number 0." in html
+    assert html.count("<article") == 2
+
+
+def test_no_older_link_when_there_is_nothing_older(make_message, page, settings):
+    settings.WALL_PAGE_SIZE = 2
+    make_message()
+    make_message()
+    assert "Older messages" not in page()
+
+
+@pytest.mark.parametrize("status", ["held", "hidden", "withdrawn"])
+def test_what_is_not_published_is_not_on_the_wall(make_message, page, status):
+    make_message("not for all", status=status)
+    assert "not for all" not in page()
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "",
+        "x",
+        "1",
+        "1-",
+        "-1-1",
+        "1-9223372036854775808",
+        "999999999999999999-1",
+        "1-1-1",
+        "1.5-2",
+        "١-١",
+        "%00",
+        "1-1%0a",
+        "x" * 5000,
+    ],
+)
+def test_a_bad_cursor_is_a_400_in_the_walls_own_look(client, db, cursor):
+    response = client.get(f"/?before={cursor}")
+    assert response.status_code == 400
+    assert "This address does not work" in response.text
+    assert "wall.css" in response.text
+
+
+@pytest.mark.parametrize("cursor", ["0-0", "99999999999999999-9223372036854775807"])
+def test_the_farthest_cursors_are_pages(client, db, cursor):
+    assert client.get(f"/?before={cursor}").status_code == 200
+
+
+def test_a_page_below_everything_says_so(page):
+    assert "There are no older messages." in page("/?before=0-0")
+
+
+def test_head_answers_like_get_without_a_body(client, db):
+    response = client.head("/")
+    assert response.status_code == 200
+    assert response.content == b""
+
+
+def test_reading_sets_no_cookie_and_varies_by_none(client, make_message):
+    make_message()
+    for address in ["/", "/?before=0-0", "/status", "/livez", "/readyz", "/nowhere"]:
+        response = client.get(address)
+        assert not response.cookies
+        assert "Cookie" not in response.get("Vary", "")
+
+
+def test_the_page_is_private_and_asked_for_again_each_time(client, db):
+    assert client.get("/")["Cache-Control"] == "private, no-cache"
+
+
+def test_the_wall_has_the_name_it_is_given(page, settings):
+    settings.WALL_TITLE = "Café & Co"
+    assert "<title>Café &amp; Co</title>" in page()
+
+
+def test_one_query_reads_the_wall_however_many_messages(
+    make_message, client, django_assert_num_queries
+):
+    client.get("/")  # the first view also folds the counter
+    for _ in range(60):
+        make_message()
+    with django_assert_num_queries(1):
+        client.get("/")
+    with django_assert_num_queries(0):
+        client.get("/")
+
+
+def test_the_page_that_cannot_be_read_says_so(client, database_away):
+    with database_away():
+        response = client.get("/")
+    assert response.status_code == 503
+    assert response["Retry-After"]
+    assert "The messages cannot be read right now." in response.text
+    assert "<textarea" in response.text

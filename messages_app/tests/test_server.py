@@ -1,0 +1,171 @@
+"""The wall as it is really served: gunicorn, its processes, threads and signals."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class ServedWall:
+    """A gunicorn of its own on a free port, with its own database and cache."""
+
+    def __init__(self, folder, variables, before=()):
+        self.folder, self.variables, self.before = folder, variables, list(before)
+        self.log = folder / "log"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+
+    def start(self):
+        serve = (
+            f"{sys.executable} manage.py migrate --verbosity 0"
+            f" && exec {sys.executable} -m gunicorn --config config/gunicorn.py"
+        )
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [*self.before, "sh", "-c", serve],
+                cwd=ROOT,
+                env={"PATH": os.environ["PATH"], "PORT": str(self.port)}
+                | self.variables,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # so that a signal to the group is like Ctrl-C
+            )
+        self.wait_until(lambda: self.get("/livez")[0] == 200)
+
+    def wait_until(self, condition, seconds=30):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                if condition():
+                    return
+            except OSError:
+                pass
+            assert self.process.poll() is None, self.log.read_text()
+            time.sleep(0.02)
+        pytest.fail(self.log.read_text())
+
+    def get(self, address, data=None, headers=None):
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{address}",
+            urlencode(data).encode() if data else None,
+            headers or {},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=20) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def views(self):
+        return int(re.search(r"viewed (\d+) time", self.get("/")[1])[1])
+
+    def end(self, number=signal.SIGINT):
+        """Send the signal as the terminal does, to the whole group; return the exit."""
+        os.killpg(self.process.pid, number)
+        return self.process.wait(30)
+
+
+@pytest.fixture
+def served_wall(tmp_path, settings):
+    """A wall on the kind of servers this run is about."""
+    if settings.REDIS_URL:
+        variables = {"WEB_CONCURRENCY": "3"}
+        keep = ["--keep", str(tmp_path / "servers")]
+        before = [sys.executable, "-m", "config.servers", *keep, "--"]
+    else:
+        variables, before = {"DATABASE_URL": f"sqlite:///{tmp_path}/wall.sqlite3"}, []
+    wall = ServedWall(tmp_path, variables, before)
+    wall.start()
+    yield wall
+    if wall.process.poll() is None:
+        wall.end(signal.SIGKILL)
+
+
+def at_once(count, act):
+    """Run `act(number)` in as many threads; return what they gave."""
+    given = []
+    threads = [
+        threading.Thread(target=lambda n=n: given.append(act(n))) for n in range(count)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return given
+
+
+def test_views_from_many_clients_are_counted_exactly(served_wall):
+    before = served_wall.views()
+    at_once(8, lambda _: [served_wall.get("/") for _ in range(25)])
+    assert served_wall.views() == before + 201
+
+
+def test_posts_from_many_clients_are_all_stored_and_seen_at_once(served_wall):
+    def post_and_look(number):
+        status, html = served_wall.get("/", {"content": f"number {number}."})
+        return status == 200 and f"number {number}." in html  # 303 was followed
+
+    assert at_once(16, post_and_look) == [True] * 16
+
+
+def test_one_form_sent_by_many_at_once_is_one_message(served_wall):
+    key = re.search(r'name="form_key" value="([^"]+)"', served_wall.get("/")[1])[1]
+    form = {"content": "only once", "form_key": key}
+    answers = at_once(8, lambda _: served_wall.get("/", form)[0])
+    assert answers == [200] * 8
+    assert served_wall.get("/")[1].count("only once") == 1
+
+
+def test_ctrl_c_ends_it_cleanly_and_the_next_start_goes_on(served_wall):
+    served_wall.get("/", {"content": "still here"})
+    for _ in range(5):
+        views = served_wall.views()
+    begin = time.monotonic()
+    assert served_wall.end(signal.SIGINT) == 0
+    # Not a measurement: the graceful time-out, which a hang would take, is 20 s.
+    assert time.monotonic() - begin < 15
+    assert "Traceback" not in served_wall.log.read_text()
+    served_wall.start()
+    assert "still here" in served_wall.get("/")[1]
+    assert served_wall.views() == views + 2
+    assert served_wall.end(signal.SIGTERM) == 0
+
+
+def test_the_log_tells_where_the_wall_is_and_nothing_of_its_visitors(served_wall):
+    headers = {"User-Agent": "Agent-9", "Referer": "http://from.example/"}
+    served_wall.get("/?before=secret", headers=headers)
+    served_wall.get("/nowhere?q=secret", headers=headers)
+    with socket.create_connection(("127.0.0.1", served_wall.port)) as client:
+        client.sendall(b"NONSENSE secret\r\n\r\n")
+        client.recv(1000)
+    lines = [r"^GET / 400 \d+ ms$", r"^GET /nowhere 404 \d+ ms$", "not valid HTTP"]
+    served_wall.wait_until(
+        lambda: all(
+            re.search(line, served_wall.log.read_text(), re.MULTILINE) for line in lines
+        )
+    )
+    told = served_wall.log.read_text()
+    assert f"The wall is at http://127.0.0.1:{served_wall.port}" in told
+    assert "createsuperuser" in told
+    for personal in ["secret", "Agent-9", "from.example"]:
+        assert personal not in told
+    assert "127.0.0.1" not in told.replace(f"http://127.0.0.1:{served_wall.port}", "")
+
+
+def test_no_header_of_a_client_makes_a_500(served_wall):
+    for header in ["SCRIPT_NAME", "SCRIPT-NAME", "PATH_INFO", "X-Forwarded-Proto"]:
+        assert served_wall.get("/", headers={header: "/admin"})[0] == 200

@@ -1,0 +1,137 @@
+"""The page is cached, and no write leaves an old one standing."""
+
+import logging
+import time
+
+import pytest
+from django.core.cache import cache
+from django.db import transaction
+
+from messages_app import wall_cache, wall_page
+from messages_app.models import Message
+
+
+def test_a_cached_page_needs_no_query(
+    make_message, page, client, django_assert_num_queries
+):
+    make_message()
+    page()
+    with django_assert_num_queries(0):
+        client.get("/")
+
+
+def test_the_page_is_kept_for_sixty_seconds(page, settings):
+    page()
+    if settings.REDIS_URL:
+        assert 58 <= cache.ttl(wall_cache.page_key()) <= 60
+    else:
+        expires = cache._expire_info[cache.make_key(wall_cache.page_key())]
+        assert 58 <= expires - time.time() <= 60
+
+
+WRITES = {
+    "save": lambda: Message(content="new").save(),
+    "create": lambda: Message.objects.create(content="new"),
+    "get_or_create": lambda: Message.objects.get_or_create(content="new"),
+    "bulk_create": lambda: Message.objects.bulk_create([Message(content="new")]),
+    "an edit": lambda: Message.objects.filter(content="old words").update(
+        content="new"
+    ),
+    "bulk_update": lambda: Message.objects.bulk_update(
+        [Message(pk=Message.objects.get().pk, content="new")], ["content"]
+    ),
+    "publish": lambda: Message.objects.filter(content="new").publish(),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_each_way_to_write_shows_at_once(
+    make_message, page, write, django_capture_on_commit_callbacks, request
+):
+    make_message("old words")
+    if "publish" in request.node.name:
+        make_message("new", status="hidden")
+    assert "new<" not in page()
+    with django_capture_on_commit_callbacks(execute=True):
+        write()
+    assert "new<" in page()
+
+
+REMOVALS = {
+    "hide": lambda: Message.objects.filter(content="old words").hide(),
+    "delete": lambda: Message.objects.get().delete(),
+    "queryset delete": lambda: Message.objects.all().delete(),
+    "saved as hidden": lambda: save_as("hidden"),
+    "saved as withdrawn, that field alone": lambda: save_as(
+        "withdrawn", update_fields=["status"]
+    ),
+}
+
+
+def save_as(status, **kwargs):
+    message = Message.objects.get()
+    message.status = status
+    message.save(**kwargs)
+
+
+@pytest.mark.parametrize("remove", REMOVALS.values(), ids=REMOVALS)
+def test_each_way_to_take_a_message_down_works_at_once(
+    make_message, page, remove, django_capture_on_commit_callbacks
+):
+    make_message("old words")
+    assert "old words" in page()
+    with django_capture_on_commit_callbacks(execute=True):
+        remove()
+    assert "old words" not in page()
+
+
+def test_what_is_never_shown_rebuilds_nothing(
+    make_message, page, client, django_assert_num_queries
+):
+    page()
+    held = make_message(status="held")
+    with transaction.atomic():
+        held.status = "hidden"
+        held.save()
+    with django_assert_num_queries(0):
+        client.get("/")
+
+
+def test_the_page_is_forgotten_after_the_commit_not_before(
+    make_message, page, django_capture_on_commit_callbacks
+):
+    page()
+    with django_capture_on_commit_callbacks() as after_commit:
+        Message.objects.create(content="not yet committed")
+        before = wall_cache.current_page()
+    assert before is not None
+    assert len(after_commit) == 1
+
+
+def test_a_page_read_before_a_write_and_kept_after_it_does_not_count(
+    make_message, page
+):
+    version = wall_cache.begin_build()
+    old = wall_page.build(None)
+    make_message("written meanwhile")
+    wall_cache.keep(old, version)
+    assert "written meanwhile" in page()
+
+
+def test_a_wall_whose_cache_lost_everything_is_built_again(make_message, page):
+    make_message()
+    page()
+    cache.delete_many([wall_cache.VERSION_KEY])
+    assert "Hello, wall" in page()
+    assert wall_cache.current_page() is not None
+
+
+def test_the_log_tells_at_info_when_built_and_at_debug_when_cached(page, caplog):
+    with caplog.at_level(logging.DEBUG, logger="messages_app"):
+        page()
+        page()
+    told = [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert told == [
+        ("INFO", "The wall's page was built from the database; cached for 60 s."),
+        ("DEBUG", "The wall's page came from the cache."),
+    ]

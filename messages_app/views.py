@@ -1,0 +1,118 @@
+"""HTTP in, HTTP out."""
+
+import dataclasses
+import logging
+
+from django.core.exceptions import BadRequest
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.cache import cache_control, never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_safe
+
+from messages_app import health, page_views, status, wall_page
+from messages_app.forms import MessageForm
+from messages_app.pagination import BadCursor, Cursor
+from messages_app.same_origin import is_same_origin
+
+logger = logging.getLogger(__name__)
+
+
+class HttpResponseSeeOther(HttpResponseRedirect):
+    """After a POST: fetch that page with GET. 302 leaves the method open."""
+
+    status_code = 303
+
+
+@csrf_exempt  # is_same_origin() does its work, without a cookie
+@require_http_methods(["GET", "HEAD", "POST"])
+@cache_control(private=True, no_cache=True)
+def wall(request: HttpRequest) -> HttpResponse:
+    """Show the wall, or post to it."""
+    return post(request) if request.method == "POST" else read(request)
+
+
+def read(request: HttpRequest) -> HttpResponse:
+    """Answer with the newest messages, or those below the cursor in `?before=`."""
+    before = request.GET.get("before")
+    try:
+        cursor = None if before is None else Cursor.parse(before)
+    except BadCursor as error:
+        raise BadRequest("?before= holds no place on the wall") from error
+    page, is_whole = wall_page.current(cursor)
+    is_view = request.method == "GET" and is_whole
+    view_count = page_views.increment() if is_view else page_views.current()
+    html = page.show(view_count=view_count)
+    return HttpResponse(html) if is_whole else unavailable(html)
+
+
+def post(request: HttpRequest) -> HttpResponse:
+    """Store the message and send the browser to the page, or say what to mend."""
+    # A body in another encoding is no form of ours, and some encodings raise.
+    request.encoding = "utf-8"
+    form = MessageForm(request.POST)
+    try:
+        if not is_same_origin(request):
+            form.refuse(
+                "This was sent from another site. If it is yours, post it from here.",
+                code="cross_site",
+            )
+            return refuse(form, 403)
+        if not form.is_valid():
+            return refuse(form, 422)
+        form.save()
+    except DatabaseError as error:
+        logger.error("A message cannot be stored: %s", error)
+        form.refuse(
+            "The wall cannot store messages right now. Your text is kept here: "
+            "post it again in a minute.",
+            code="database_away",
+        )
+        return refuse(form, 503)
+    return HttpResponseSeeOther(reverse("messages_app:wall"))
+
+
+def refuse(form: MessageForm, status_code: int) -> HttpResponse:
+    """Answer with the page again, the visitor's text in it, and what to mend."""
+    page, _ = wall_page.current(None)
+    html = page.show_refused(form, view_count=page_views.current())
+    if status_code == 503:
+        return unavailable(html)
+    return HttpResponse(html, status=status_code)
+
+
+def unavailable(html: str) -> HttpResponse:
+    """Answer 503 with this page, and when to try again."""
+    return HttpResponse(html, status=503, headers={"Retry-After": "10"})  # seconds
+
+
+@require_safe
+@never_cache
+def show_status(request: HttpRequest) -> HttpResponse:
+    """Show the timestamp that is cached for ten seconds: JSON, or a page to a browser."""
+    now = dataclasses.asdict(status.current())
+    kind = request.get_preferred_type(["application/json", "text/html"])
+    if kind == "text/html":
+        response = render(request, "messages_app/status.html", {"now": now})
+    else:
+        response = JsonResponse(now)
+    patch_vary_headers(response, ["Accept"])
+    return response
+
+
+@require_safe
+@never_cache
+def livez(request: HttpRequest) -> HttpResponse:
+    """Tell that this process lives."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@require_safe
+@never_cache
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Tell whether to send visitors here, and how each part is."""
+    is_ready, parts = health.report()
+    return JsonResponse(parts, status=200 if is_ready else 503)
