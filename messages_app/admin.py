@@ -1,0 +1,98 @@
+"""The moderator's desk."""
+
+from typing import Any, cast
+
+from django.contrib import admin
+from django.contrib import messages as notices
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+from django.utils.text import Truncator
+
+from messages_app.models import Message, MessageQuerySet
+
+
+class UncountedPaginator(Paginator):
+    """Pages that know whether a next one follows, and never count the table."""
+
+    def __init__(self, *args: Any, page_number: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.page_number = page_number
+
+    @cached_property
+    def count(self) -> int:
+        """Rows to the end of this page, and one more if there is one; 0 beyond the end."""
+        start = (self.page_number - 1) * self.per_page
+        rows = cast("QuerySet", self.object_list).values_list("pk")[
+            start : start + self.per_page + 1
+        ]
+        return start + len(rows) if rows else 0
+
+
+@admin.register(Message)
+class MessageAdmin(admin.ModelAdmin):
+    list_display = ["excerpt", "author", "created_at", "status"]
+    list_filter = ["status"]
+    search_fields = ["content", "author_name"]
+    fields = ["content", "author_name", "created_at", "status"]
+    # Nobody rewrites a visitor's words.
+    readonly_fields = ["content", "author_name", "created_at"]
+    actions = ["publish", "hide"]
+    ordering = ["-id"]  # by the primary key, whatever the status
+    paginator = UncountedPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # each would be a count
+    list_max_show_all = 0
+
+    def get_paginator(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> Paginator:
+        page = request.GET.get("p", "")
+        number = int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 1
+        return self.paginator(*args, page_number=max(number, 1), **kwargs)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Messages are written on the wall."""
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        if obj and obj.status == Message.Status.WITHDRAWN:
+            # Its author took it back: that stands.
+            return [*self.readonly_fields, "status"]
+        return list(self.readonly_fields)
+
+    def formfield_for_choice_field(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        if db_field.name == "status":
+            kwargs["choices"] = [
+                choice
+                for choice in Message.Status.choices
+                if choice[0] != Message.Status.WITHDRAWN
+            ]
+        return super().formfield_for_choice_field(db_field, request, **kwargs)
+
+    @admin.display(description="message")
+    def excerpt(self, message: Message) -> str:
+        return Truncator(message.content).chars(100)
+
+    @admin.display(
+        description="author", ordering="author_name", empty_value="Anonymous"
+    )
+    def author(self, message: Message) -> str | None:
+        return message.author_name or None
+
+    @admin.action(permissions=["change"], description="Publish the selected messages")
+    def publish(self, request: HttpRequest, queryset: MessageQuerySet) -> None:
+        count = queryset.publish()
+        self._tell(request, count, "published")
+
+    @admin.action(permissions=["change"], description="Hide the selected messages")
+    def hide(self, request: HttpRequest, queryset: MessageQuerySet) -> None:
+        count = queryset.hide()
+        self._tell(request, count, "hidden")
+
+    def _tell(self, request: HttpRequest, count: int, what: str) -> None:
+        noun = "message" if count == 1 else "messages"
+        self.message_user(request, f"{count} {noun} {what}.", notices.SUCCESS)
