@@ -2,8 +2,10 @@
 
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib import messages as notices
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -11,6 +13,9 @@ from django.utils.functional import cached_property
 from django.utils.text import Truncator
 
 from messages_app.models import Message, MessageQuerySet
+
+
+admin.site.site_header = admin.site.site_title = settings.WALL_TITLE
 
 
 class UncountedPaginator(Paginator):
@@ -28,6 +33,15 @@ class UncountedPaginator(Paginator):
             start : start + self.per_page + 1
         ]
         return start + len(rows) if rows else 0
+
+
+class UncountedChangeList(ChangeList):
+    """A list that says no number of results."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        # The search form shows a number when these two differ. None was counted.
+        self.full_result_count = self.result_count
 
 
 @admin.register(Message)
@@ -51,6 +65,11 @@ class MessageAdmin(admin.ModelAdmin):
         page = request.GET.get("p", "")
         number = int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 1
         return self.paginator(*args, page_number=max(number, 1), **kwargs)
+
+    def get_changelist(
+        self, request: HttpRequest, **kwargs: Any
+    ) -> type[UncountedChangeList]:
+        return UncountedChangeList
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Messages are written on the wall."""

@@ -31,15 +31,13 @@ def current_page() -> Any:
     return page["content"]
 
 
-def begin_build() -> str | None:
-    """Return the version to keep a page under; to be called before its query.
-
-    None while the cache is away.
-    """
-    return cache.get_or_set(VERSION_KEY, new_version, timeout=None)
+def begin_build() -> str:
+    """Return the version to keep a page under; to be called before its query."""
+    # While the cache is away any version will do: nothing is kept.
+    return cache.get_or_set(VERSION_KEY, new_version, timeout=None) or new_version()
 
 
-def keep(content: Any, version: str | None) -> None:
+def keep(content: Any, version: str) -> None:
     """Keep the page, valid until the version changes or WALL_CACHE_SECONDS are over."""
     seconds = settings.WALL_CACHE_SECONDS
     page = {"version": version, "content": content}
