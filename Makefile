@@ -25,10 +25,10 @@ dev: .venv/base  ## the wall with DEBUG, reloading as files change
 test: test-embedded test-full  ## all tests, on SQLite and then on PostgreSQL and Valkey
 
 test-embedded: .venv/test .venv/servers  ## all tests on SQLite and the cache in memory
-	@env -u DATABASE_URL -u REDIS_URL $(PY) -m pytest $(ARGS)
+	@env -u DATABASE_URL -u REDIS_URL $(PY) -m pytest -n auto $(ARGS)
 
 test-full: .venv/test .venv/servers  ## all tests on real servers (or DATABASE_URL, REDIS_URL)
-	@$(PY) -m config.servers -- $(PY) -m pytest $(ARGS)
+	@$(PY) -m config.servers -- $(PY) -m pytest -n auto $(ARGS)
 
 lint: .venv/dev  ## format, lint, types
 	@$(PY) -m ruff format --check .

