@@ -24,10 +24,10 @@ dev: .venv/base  ## the wall with DEBUG, reloading as files change
 
 test: test-embedded test-full  ## all tests, on SQLite and then on PostgreSQL and Valkey
 
-test-embedded: .venv/test .venv/servers  ## all tests on SQLite and the cache in memory
+test-embedded: .venv/test .venv/servers staticfiles/staticfiles.json  ## all tests on SQLite and the cache in memory
 	@env -u DATABASE_URL -u REDIS_URL $(PY) -m pytest -n auto $(ARGS)
 
-test-full: .venv/test .venv/servers  ## all tests on real servers (or DATABASE_URL, REDIS_URL)
+test-full: .venv/test .venv/servers staticfiles/staticfiles.json  ## all tests on real servers (or DATABASE_URL, REDIS_URL)
 	@$(PY) -m config.servers -- $(PY) -m pytest -n auto $(ARGS)
 
 lint: .venv/dev  ## format, lint, types
@@ -64,9 +64,11 @@ clean:  ## remove what was set up; data/ stays
 	  || { echo "Python lacks its venv module. On Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@touch $@
 
-staticfiles/staticfiles.json: .venv/base $(STATIC)
+staticfiles/staticfiles.json: $(STATIC) | .venv/base
 	@$(PY) manage.py collectstatic --noinput --clear --verbosity 0
 	@touch $@
 
 .PHONY: help run stack dev test test-embedded test-full lint lock clean
 .DELETE_ON_ERROR:
+# One pip at a time in one .venv.
+.NOTPARALLEL:

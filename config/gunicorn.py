@@ -60,6 +60,12 @@ except ImproperlyConfigured as error:
 
 logging.getLogger("gunicorn.error").addFilter(logs.WithoutVisitors())
 
+if not settings.DEBUG and not (settings.STATIC_ROOT / "staticfiles.json").exists():
+    sys.exit(
+        "The static files are not collected, and each page needs their names. "
+        "Run: python manage.py collectstatic --noinput"
+    )
+
 
 def when_ready(server: Any) -> None:
     """Tell where the wall is, and how to get in as a moderator."""

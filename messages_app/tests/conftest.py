@@ -18,13 +18,15 @@ def pytest_report_header():
 
 
 @pytest.fixture(autouse=True)
-def fresh_cache(settings):
-    """Give each test keys that nobody used, on a Redis that may have other users."""
+def isolated(settings, tmp_path):
+    """Give each test its own cache keys, and need nothing that `make` prepares."""
+    # On a Redis that may have other users, no key of theirs is touched.
     prefix = f"test-{secrets.token_hex(8)}"
     settings.CACHES = {"default": {**settings.CACHES["default"], "KEY_PREFIX": prefix}}
     # Passwords of moderators who live for one test need no slow hash.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    # Not the hashed names: they are there after `collectstatic` only.
+    # Not the hashed names, nor their folder: `collectstatic` makes both.
+    settings.STATIC_ROOT = tmp_path
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {

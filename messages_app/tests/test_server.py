@@ -15,6 +15,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from config.tests.environment import bare
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -37,8 +39,7 @@ class ServedWall:
             self.process = subprocess.Popen(
                 [*self.before, "sh", "-c", serve],
                 cwd=ROOT,
-                env={"PATH": os.environ["PATH"], "PORT": str(self.port)}
-                | self.variables,
+                env=bare(PORT=str(self.port), **self.variables),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # so that a signal to the group is like Ctrl-C
