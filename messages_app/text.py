@@ -18,9 +18,14 @@ REFUSED = re.compile(
 # direction (U+200E, U+200F) and U+200B: Persian, Hindi, Hebrew, Thai and emoji need them.
 REMOVED = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff]")
 LINE_ENDS = re.compile("\r\n?|\u2028|\u2029")
-# Letters and symbols by their category, yet nothing is seen of them.
-INVISIBLE = set("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\u034f")
-# Tibetan stacks nine marks on a letter; no living script needs more than this.
+# Space, and all that Unicode calls ignorable by default: joiners, marks of direction,
+# variation selectors, tags, fillers; with the blank Braille cell and the null notehead.
+INVISIBLE = re.compile(
+    "[\\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8"
+    "\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+"
+)
+# Tibetan stacks nine marks on a letter, the most of any living script; and one to spare.
 MARKS_PER_LETTER = 10
 
 
@@ -83,9 +88,4 @@ def cut_stacks(text: str) -> str:
 
 def is_blank(text: str) -> bool:
     """Return whether nothing of the text would be seen."""
-    return all(
-        character in INVISIBLE
-        or character.isspace()
-        or unicodedata.category(character) in ("Cf", "Mn")
-        for character in text
-    )
+    return not INVISIBLE.sub("", text)

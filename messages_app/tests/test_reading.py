@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -37,6 +38,36 @@ def test_a_link_is_clickable_and_vouched_for_by_nobody(make_message, page):
         '<a href="https://example.org/a?b=1&amp;c=2" rel="nofollow ugc noopener">'
         "https://example.org/a?b=1&amp;c=2</a>."
     ) in page()
+
+
+@pytest.mark.parametrize(
+    ("text", "linked"),
+    [
+        ("请看https://example.com/ok。然后", ["https://example.com/ok"]),
+        ("https://example.com، ثم", ["https://example.com"]),
+        ("（https://example.com/）", ["https://example.com/"]),
+        (
+            "«https://example.com» “http://b.example/c”",
+            ["https://example.com", "http://b.example/c"],
+        ),
+        ("(https://example.com/a_(b))", ["https://example.com/a_(b)"]),
+        ("www.example.com, and more", ["http://www.example.com"]),
+        ("HTTPS://EXAMPLE.COM/A", ["https://EXAMPLE.COM/A"]),
+        (
+            "https://例え.テスト/ページ",
+            [
+                "https://%E4%BE%8B%E3%81%88.%E3%83%86%E3%82%B9%E3%83%88/%E3%83%9A%E3%83%BC%E3%82%B8"
+            ],
+        ),
+        ("ftp://a.com notwww.a.com example.com a@www.b.com", []),
+        ("javascript:alert(1) data:text/html,x //a.com", []),
+    ],
+)
+def test_an_address_is_linked_and_nothing_around_it(make_message, page, text, linked):
+    make_message(text)
+    assert (
+        re.findall(r'<a href="([^"]+)" rel="nofollow ugc noopener">', page()) == linked
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,6 +172,7 @@ def test_a_bad_cursor_is_a_400_in_the_walls_own_look(client, db, cursor):
     assert response.status_code == 400
     assert "This address does not work" in response.text
     assert "wall.css" in response.text
+    assert response["Cache-Control"] == "private, no-cache"
 
 
 @pytest.mark.parametrize("cursor", ["0-0", "99999999999999999-9223372036854775807"])

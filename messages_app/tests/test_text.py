@@ -25,6 +25,10 @@ LIVING = {
     "keycap": "1️⃣",
     "heart as text and as picture": "❤︎ ❤️",
     "direction marks": "C++\u200e, \u200f2026\u200f",
+    "Vietnamese, decomposed": unicodedata.normalize("NFD", "Tiếng Việt"),
+    "Mongolian with a variation selector": "ᠮᠣᠩᠭᠣᠯ\u180b",
+    "old Korean": "\u1112\u119e\u11ab",
+    "a keycap": "5\ufe0f\u20e3",
     "ideographic variation": "葛\U000e0100",
 }
 
@@ -75,6 +79,12 @@ def test_no_letter_carries_a_tower_of_marks(before, height):
     assert longest <= text.MARKS_PER_LETTER
 
 
+def test_a_stack_stands_as_high_as_any_script_builds_and_one_more():
+    assert text.clean("x" + "\u0f90" * 12) == "x" + "\u0f90" * 10
+    assert text.clean("x" + "\u20dd" * 12) == "x" + "\u20dd" * 10
+    assert text.clean("x" + "\U0001d165" * 12) == "x" + "\U0001d165" * 10
+
+
 def test_a_tower_hidden_behind_joiners_is_cut_too():
     assert len(text.clean("e" + "\u0316\u200d" * 50)) <= 2 * 50 + 1 - 40
 
@@ -100,13 +110,24 @@ def test_space_at_line_ends_and_empty_lines_around_are_cut():
 
 
 @pytest.mark.parametrize(
-    "blank", ["", " \n\t", "\u200b\u200d", "\u3164", "\u2800", "\ufe0f", "\u00a0"]
+    "blank",
+    [
+        "",
+        " \n\t",
+        "\u200b\u200d",
+        "\u2065\ufff0",
+        "\U000e01f0",
+        "\u3164",
+        "\u2800",
+        "\ufe0f",
+        "\u00a0",
+    ],
 )
 def test_a_text_of_which_nothing_is_seen_is_blank(blank):
     assert text.is_blank(text.clean(blank))
 
 
-@pytest.mark.parametrize("seen", [".", "\u200b.", "👍", "क्"])
+@pytest.mark.parametrize("seen", ["\u06dd", "\u0600", ".", "\u200b.", "👍", "क्"])
 def test_a_text_of_which_something_is_seen_is_not_blank(seen):
     assert not text.is_blank(text.clean(seen))
 
