@@ -71,6 +71,8 @@ class MessageQuerySet(models.QuerySet["Message"]):
             status__in=[Message.Status.HELD, Message.Status.HIDDEN]
         ).update(status=Message.Status.PUBLISHED)
 
+    hide.alters_data = publish.alters_data = True  # type: ignore[attr-defined]
+
     # What is written in bulk skips Message.save(), so it tells the cache itself. It does
     # so after the write: outside a transaction, on_commit() runs at once.
 
@@ -86,9 +88,13 @@ class MessageQuerySet(models.QuerySet["Message"]):
             transaction.on_commit(wall_cache.forget, using=self.db)
         return deleted
 
+    # As in Django: Message.objects.delete() would be the whole table by a slip.
+    delete.queryset_only = delete.alters_data = True  # type: ignore[attr-defined]
+    update.alters_data = True  # type: ignore[attr-defined]
+
     def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> list["Message"]:
         created = super().bulk_create(objs, *args, **kwargs)
-        if any(message.status == Message.Status.PUBLISHED for message in created):
+        if created:
             transaction.on_commit(wall_cache.forget, using=self.db)
         return created
 
@@ -110,9 +116,6 @@ class Message(models.Model):
     # SHA-256 of the form's key, the text and the name: the same form sent twice is one
     # message. None for a message that came without a key.
     post_digest = models.BinaryField(max_length=32, unique=True, null=True)
-
-    # What the last read or write left in the database, as far as it is known.
-    _status_in_database: str | None = None
 
     objects = MessageQuerySet.as_manager()
 
@@ -154,10 +157,11 @@ class Message(models.Model):
 
     def save(self, **kwargs: Any) -> None:
         """Store the message; the wall forgets its page if what it shows has changed."""
-        shown = Message.Status.PUBLISHED in (self.status, self._status_in_database)
+        # Only a new row is sure to take nothing off the wall: what a message is in the
+        # table may have changed since it was loaded.
+        is_news = self.pk is None and self.status != Message.Status.PUBLISHED
         super().save(**kwargs)
-        self._status_in_database = self.status
-        if shown:
+        if not is_news:
             transaction.on_commit(wall_cache.forget, using=self._state.db)
 
     def delete(
@@ -168,11 +172,8 @@ class Message(models.Model):
         transaction.on_commit(wall_cache.forget, using=using or self._state.db)
         return deleted
 
-    @classmethod
-    def from_db(cls, db: str | None, field_names: Any, values: Any) -> "Message":
-        message = super().from_db(db, field_names, values)
-        message._status_in_database = message.__dict__.get("status")
-        return message
+    def validate_constraints(self, exclude: Any = None) -> None:
+        """Leave the table's constraints to the table; each would be a query here."""
 
     @property
     def cursor(self) -> Cursor:

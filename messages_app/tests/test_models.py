@@ -51,3 +51,8 @@ def test_withdrawn_messages_cannot_be_published(make_message):
     assert Message.objects.publish() == 0
     message.refresh_from_db()
     assert message.status == "withdrawn"
+
+
+def test_the_whole_table_is_not_deleted_by_a_slip(db):
+    with pytest.raises(AttributeError):
+        Message.objects.delete()

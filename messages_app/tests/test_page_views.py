@@ -1,3 +1,5 @@
+import time
+
 from django.core.cache import cache
 
 from messages_app import page_views
@@ -72,3 +74,12 @@ def test_a_lost_cache_and_a_lost_database_lose_the_page_not_the_process(
     with database_away():
         assert "viewed 0 times" in client.get("/").text
         assert page_views.fold() == 0
+
+
+def test_a_fold_is_due_again_after_ten_seconds(page, settings):
+    page()
+    if settings.REDIS_URL:
+        assert 8 <= cache.ttl(page_views.FOLD_KEY) <= 10
+    else:
+        expires = cache._expire_info[cache.make_key(page_views.FOLD_KEY)]
+        assert 8 <= expires - time.time() <= 10

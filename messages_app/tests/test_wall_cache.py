@@ -5,7 +5,6 @@ import time
 
 import pytest
 from django.core.cache import cache
-from django.db import transaction
 
 from messages_app import wall_cache, wall_page
 from messages_app.models import Message
@@ -57,21 +56,42 @@ def test_each_way_to_write_shows_at_once(
     assert "new<" in page()
 
 
+def save_as(status, only=(), **kwargs):
+    message = Message.objects.only(*only).get()
+    message.status = status
+    message.save(**kwargs)
+
+
+def save_stale():
+    Message.objects.update(status="held")
+    message = Message.objects.get()
+    Message.objects.publish()
+    message.status = "hidden"
+    message.save()
+
+
 REMOVALS = {
     "hide": lambda: Message.objects.filter(content="old words").hide(),
     "delete": lambda: Message.objects.get().delete(),
     "queryset delete": lambda: Message.objects.all().delete(),
     "saved as hidden": lambda: save_as("hidden"),
+    "saved as hidden, loaded in part": lambda: save_as(
+        "hidden", only=["id", "content"]
+    ),
+    "saved as hidden, loaded before it was published": save_stale,
+    "written over by number": lambda: Message(
+        pk=Message.objects.get().pk, content="x", status="hidden"
+    ).save(),
+    "bulk_create over it": lambda: Message.objects.bulk_create(
+        [Message(pk=Message.objects.get().pk, content="x", status="hidden")],
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=["content", "status"],
+    ),
     "saved as withdrawn, that field alone": lambda: save_as(
         "withdrawn", update_fields=["status"]
     ),
 }
-
-
-def save_as(status, **kwargs):
-    message = Message.objects.get()
-    message.status = status
-    message.save(**kwargs)
 
 
 @pytest.mark.parametrize("remove", REMOVALS.values(), ids=REMOVALS)
@@ -85,27 +105,46 @@ def test_each_way_to_take_a_message_down_works_at_once(
     assert "old words" not in page()
 
 
-def test_what_is_never_shown_rebuilds_nothing(
+def test_a_flood_of_held_posts_rebuilds_nothing(
     make_message, page, client, django_assert_num_queries
 ):
     page()
-    held = make_message(status="held")
-    with transaction.atomic():
-        held.status = "hidden"
-        held.save()
+    make_message(status="held")
+    Message.objects.filter(status="hidden").publish()
     with django_assert_num_queries(0):
         client.get("/")
 
 
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 def test_the_page_is_forgotten_after_the_commit_not_before(
-    make_message, page, django_capture_on_commit_callbacks
+    make_message, page, write, django_capture_on_commit_callbacks, request
 ):
+    make_message("old words")
+    if "publish" in request.node.name:
+        make_message("new", status="hidden")
     page()
-    with django_capture_on_commit_callbacks() as after_commit:
-        Message.objects.create(content="not yet committed")
-        before = wall_cache.current_page()
-    assert before is not None
-    assert len(after_commit) == 1
+    before = cache.get(wall_cache.VERSION_KEY)
+    with django_capture_on_commit_callbacks(execute=True) as after_commit:
+        write()
+        assert cache.get(wall_cache.VERSION_KEY) == before
+    assert after_commit
+    assert cache.get(wall_cache.VERSION_KEY) != before
+
+
+def test_a_write_in_the_middle_of_a_build_shows_at_the_next_look(
+    make_message, page, monkeypatch
+):
+    build = wall_page.build
+
+    def build_and_be_overtaken(cursor):
+        built = build(cursor)
+        monkeypatch.undo()
+        make_message("written meanwhile")
+        return built
+
+    monkeypatch.setattr(wall_page, "build", build_and_be_overtaken)
+    assert "written meanwhile" not in page()
+    assert "written meanwhile" in page()
 
 
 def test_a_page_read_before_a_write_and_kept_after_it_does_not_count(
