@@ -5,7 +5,7 @@ from typing import Any, cast
 from django.conf import settings
 from django.contrib import admin
 from django.contrib import messages as notices
-from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -26,12 +26,12 @@ class UncountedPaginator(Paginator):
 
     @cached_property
     def count(self) -> int:
-        """Rows to the end of this page, and one more if there is one; 0 beyond the end."""
+        """Rows to the end of this page, and one more if there is one."""
         start = (self.page_number - 1) * self.per_page
         rows = cast("QuerySet", self.object_list).values_list("pk")[
             start : start + self.per_page + 1
         ]
-        return start + len(rows) if rows else 0
+        return start + len(rows)
 
 
 class UncountedChangeList(ChangeList):
@@ -58,12 +58,24 @@ class MessageAdmin(admin.ModelAdmin):
     show_facets = admin.ShowFacets.NEVER  # each would be a count
     list_max_show_all = 0
 
+    class Media:
+        css = {"all": ["messages_app/admin.css"]}
+
     def get_paginator(
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> Paginator:
-        page = request.GET.get("p", "")
-        number = int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 1
-        return self.paginator(*args, page_number=max(number, 1), **kwargs)
+        try:
+            number = int(request.GET.get(PAGE_VAR, 1))  # as ChangeList reads it
+        except ValueError:
+            number = 1
+        number = min(max(number, 1), 1_000_000)
+        return self.paginator(*args, page_number=number, **kwargs)
+
+    def lookup_allowed(
+        self, lookup: str, value: Any, request: HttpRequest | None = None
+    ) -> bool:
+        """Allow the list's own filter, and no other question in the address."""
+        return lookup == "status__exact" and value in Message.Status.values
 
     def get_changelist(
         self, request: HttpRequest, **kwargs: Any

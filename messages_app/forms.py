@@ -49,13 +49,13 @@ class MessageForm(forms.ModelForm):
     content = VisitorTextField(
         label="Your message",
         required=False,  # clean_content says it better, and knows invisible texts
-        widget=forms.Textarea(attrs={"rows": 4, "required": True}),
+        widget=forms.Textarea(attrs={"rows": 4, "required": True, "dir": "auto"}),
     )
     author_name = VisitorTextField(
         label="Your name, if you like",
         required=False,
         clean_with=text.clean_line,
-        widget=forms.TextInput(attrs={"autocomplete": "nickname"}),
+        widget=forms.TextInput(attrs={"autocomplete": "nickname", "dir": "auto"}),
     )
     form_key = forms.CharField(required=False, widget=forms.HiddenInput)
 
@@ -66,6 +66,8 @@ class MessageForm(forms.ModelForm):
     def __init__(self, data: Any = None) -> None:
         # Django's default puts a colon after each label.
         super().__init__(data, label_suffix="")
+        # What is no key is told by clean(), in words and with a new one.
+        self.fields["form_key"].validators = []
         self.needs_new_key = False
 
     def clean_content(self) -> str:
@@ -87,13 +89,10 @@ class MessageForm(forms.ModelForm):
         except form_key.Expired:
             # Sent again after a day: what was stored then is answered like then.
             if not Message.objects.filter(post_digest=self.digest()).exists():
-                self._ask_again("This form is more than a day old.", "expired")
+                self._ask_again("This form lay open too long.", "expired")
         except form_key.Forged:
             self._ask_again("This form was damaged on its way.", "forged")
         return cleaned
-
-    def validate_constraints(self) -> None:
-        """Leave the table's constraints to the table; each would be a query here."""
 
     def _ask_again(self, what: str, code: str) -> None:
         self.needs_new_key = True

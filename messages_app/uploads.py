@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from django.core.files.uploadhandler import FileUploadHandler, StopUpload
+from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 
 
 class NoUploads(FileUploadHandler):
-    """End reading at the first file, so that none fills memory or disk."""
+    """Read past each file, so that none fills memory or disk."""
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
-        raise StopUpload(connection_reset=True)
+        raise SkipFile
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         """Take nothing: no file is ever begun."""

@@ -2,16 +2,24 @@
 
 import dataclasses
 import logging
+from urllib.parse import unquote_to_bytes
 
-from django.core.exceptions import BadRequest
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.db import DatabaseError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    JsonResponse,
+    QueryDict,
+)
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
+from django.views.defaults import bad_request
 
 from messages_app import health, page_views, status, wall_page
 from messages_app.forms import MessageForm
@@ -41,7 +49,7 @@ def read(request: HttpRequest) -> HttpResponse:
     try:
         cursor = None if before is None else Cursor.parse(before)
     except BadCursor as error:
-        raise BadRequest("?before= holds no place on the wall") from error
+        return bad_request(request, error)
     page, is_whole = wall_page.current(cursor)
     is_view = request.method == "GET" and is_whole
     view_count = page_views.increment() if is_view else page_views.current()
@@ -51,9 +59,14 @@ def read(request: HttpRequest) -> HttpResponse:
 
 def post(request: HttpRequest) -> HttpResponse:
     """Store the message and send the browser to the page, or say what to mend."""
-    # A body in another encoding is no form of ours, and some encodings raise.
-    request.encoding = "utf-8"
-    form = MessageForm(request.POST)
+    try:
+        form = MessageForm(read_form(request))
+    except (RequestDataTooBig, TooManyFieldsSent):
+        form = MessageForm({})
+        form.refuse("This is far more than the wall takes.", code="too_large")
+        return refuse(form, 413)
+    except BadBody as error:
+        return bad_request(request, error)
     try:
         if not is_same_origin(request):
             form.refuse(
@@ -73,6 +86,28 @@ def post(request: HttpRequest) -> HttpResponse:
         )
         return refuse(form, 503)
     return HttpResponseSeeOther(reverse("messages_app:wall"))
+
+
+class BadBody(ValueError):
+    """The body is not what the browser meant to send."""
+
+
+def read_form(request: HttpRequest) -> QueryDict:
+    """Return the posted fields.
+
+    Raises BadBody for a body that was cut off on its way or is not UTF-8: half a message
+    is not the visitor's message. Raises RequestDataTooBig and TooManyFieldsSent.
+    """
+    # Some encodings that a client may declare raise where they are used.
+    request.encoding = "utf-8"
+    if len(request.body) != int(request.META.get("CONTENT_LENGTH") or 0):
+        raise BadBody("cut off")
+    if request.content_type == "application/x-www-form-urlencoded":
+        try:
+            unquote_to_bytes(request.body).decode()
+        except UnicodeDecodeError as error:
+            raise BadBody("not UTF-8") from error
+    return request.POST
 
 
 def refuse(form: MessageForm, status_code: int) -> HttpResponse:

@@ -158,7 +158,31 @@ def test_the_last_page_is_reached_page_by_page(admin_client, db):
     assert "?p=2" in html
 
 
-@pytest.mark.parametrize("number", ["0", "-1", "x", "99", "٣", "9" * 30])
+@pytest.mark.parametrize("number", ["3", "99", "1000001"])
+def test_a_page_beyond_the_end_is_not_the_whole_table(admin_client, db, number):
+    Message.objects.bulk_create(Message(content=f"x {n}") for n in range(150))
+    response = admin_client.get(f"{LIST}?p={number}", follow=True)
+    assert response.status_code == 200
+    assert response.text.count('name="_selected_action"') <= 100
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "status__exact=%00",
+        "status__exact=x",
+        "content__regex=(",
+        "post_digest__exact=x",
+    ],
+)
+def test_no_question_but_the_filters_is_taken_from_an_address(
+    admin_client, db, question
+):
+    response = admin_client.get(f"{LIST}?{question}")
+    assert response.status_code == 400
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x", "99", "٣", "+2", "9" * 30])
 def test_a_page_that_is_not_there_is_no_500(admin_client, make_message, number):
     make_message()
     assert admin_client.get(f"{LIST}?p={number}", follow=True).status_code == 200

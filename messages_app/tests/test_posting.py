@@ -3,6 +3,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.core import signing
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from messages_app import form_key
 from messages_app.models import Message
@@ -92,7 +93,10 @@ def test_a_name_of_which_nothing_is_seen_is_none(post, page, name):
 
 def test_a_control_character_in_any_field_is_refused_not_a_500(post):
     assert post("fine", author_name="a\x00").status_code == 422
-    assert post("fine", form_key="a\x00").status_code == 422
+    response = post("fine", form_key="a\x00")
+    assert response.status_code == 422
+    assert "This form was damaged on its way." in response.text
+    assert post("fine", form_key=key_in(response.text)).status_code == 303
     assert post("fine", unknown="a\x00").status_code == 303
 
 
@@ -185,6 +189,21 @@ def test_a_key_signed_before_the_secret_changed_still_posts(post, page, settings
     assert post(form_key=key).status_code == 303
 
 
+# What a post costs
+
+
+def test_a_post_looks_for_its_key_and_inserts(client, page, django_assert_num_queries):
+    key = key_in(page())
+    with django_assert_num_queries(4):  # the two, and a savepoint around the second
+        client.post("/", {"content": "Hello", "form_key": key})
+
+
+def test_a_refusal_costs_no_query(client, page, django_assert_num_queries):
+    page()
+    with django_assert_num_queries(0):
+        assert client.post("/", {"content": ""}).status_code == 422
+
+
 # Where a post comes from
 
 
@@ -224,22 +243,27 @@ def test_only_this_walls_own_pages_post_through_a_browser(
 # Bodies
 
 
-def test_a_file_in_a_post_is_passed_over(client, db):
-    from django.core.files.uploadedfile import SimpleUploadedFile
+@pytest.mark.parametrize("order", ["file first", "text first"])
+def test_a_file_in_a_post_is_passed_over_and_the_text_beside_it_kept(client, db, order):
+    fields = [("file", SimpleUploadedFile("f.bin", b"x" * 9000)), ("content", "kept")]
+    fields = dict(fields if order == "file first" else reversed(fields))
+    assert client.post("/", fields).status_code == 303
+    assert Message.objects.get().content == "kept"
 
-    file = SimpleUploadedFile("big.bin", b"x" * 4_000_000)
-    response = client.post("/", {"content": "with a file", "file": file})
-    assert response.status_code == 303
-    assert Message.objects.get().content == "with a file"
+
+FORM = "application/x-www-form-urlencoded"
 
 
-def test_a_body_too_large_is_a_400_in_the_walls_own_look(client, db):
-    response = client.post(
-        "/",
-        {"content": "x" * 3_000_000},
-        content_type="application/x-www-form-urlencoded",
-    )
+def test_a_body_far_too_large_is_told_so_at_the_form(client, db):
+    response = client.generic("POST", "/", "content=" + "x" * 3_000_000, FORM)
+    assert response.status_code == 413
+    assert "This is far more than the wall takes." in response.text
+
+
+def test_text_in_another_encoding_is_refused_not_stored_damaged(client, db):
+    response = client.generic("POST", "/", b"content=caf%E9", FORM)
     assert response.status_code == 400
+    assert not Message.objects.exists()
 
 
 @pytest.mark.parametrize("charset", ["idna", "punycode", "utf-7", "utf-16", "unknown"])

@@ -1,5 +1,6 @@
 """The wall as it is really served: gunicorn, its processes, threads and signals."""
 
+import fcntl
 import os
 import re
 import signal
@@ -46,6 +47,20 @@ class ServedWall:
             )
         self.wait_until(lambda: self.get("/livez")[0] == 200)
 
+    def refusal(self):
+        """Start it where it cannot; return what it says."""
+        ran = subprocess.run(
+            [sys.executable, "-m", "gunicorn", "--config", "config/gunicorn.py"],
+            check=False,
+            cwd=ROOT,
+            env=bare(PORT=str(self.port), **self.variables),
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        assert ran.returncode != 0
+        return ran.stderr
+
     def wait_until(self, condition, seconds=30):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -78,6 +93,17 @@ class ServedWall:
         """Send the signal as the terminal does, to the whole group; return the exit."""
         os.killpg(self.process.pid, number)
         return self.process.wait(30)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def collected(tmp_path_factory):
+    """Have the static files that `make` collects, when pytest is run without it."""
+    manifest = ROOT / "staticfiles" / "staticfiles.json"
+    with (tmp_path_factory.getbasetemp().parent / "collect.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not manifest.exists():
+            manage = [sys.executable, "manage.py", "collectstatic", "--noinput"]
+            subprocess.run(manage, cwd=ROOT, env=bare(), check=True)
 
 
 @pytest.fixture
@@ -131,6 +157,27 @@ def test_one_form_sent_by_many_at_once_is_one_message(served_wall):
     assert served_wall.get("/")[1].count("only once") == 1
 
 
+PART = b'--b\r\nContent-Disposition: form-data; name="content"\r\n\r\nhalf'
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (b"application/x-www-form-urlencoded", b"content=half"),
+        (b"multipart/form-data; boundary=b", PART),
+    ],
+)
+def test_half_a_message_is_not_the_message(served_wall, kind, body):
+    head = (
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\nContent-Type: "
+    )
+    with socket.create_connection(("127.0.0.1", served_wall.port)) as client:
+        client.sendall(head + kind + b"\r\n\r\n" + body)
+        client.shutdown(socket.SHUT_WR)  # as a train in a tunnel does
+        assert client.recv(1000).startswith(b"HTTP/1.1 400")
+    assert "half" not in served_wall.get("/")[1]
+
+
 def test_ctrl_c_ends_it_cleanly_and_the_next_start_goes_on(served_wall):
     served_wall.get("/", {"content": "still here"})
     for _ in range(5):
@@ -153,6 +200,7 @@ def test_the_log_tells_where_the_wall_is_and_nothing_of_its_visitors(served_wall
     with socket.create_connection(("127.0.0.1", served_wall.port)) as client:
         client.sendall(b"NONSENSE secret\r\n\r\n")
         client.recv(1000)
+    served_wall.get("/%0aPOST%20/admin/login/%20302%201%20ms%1b%5b2J")
     lines = [r"^GET / 400 \d+ ms$", r"^GET /nowhere 404 \d+ ms$", "not valid HTTP"]
     served_wall.wait_until(
         lambda: all(
@@ -162,6 +210,8 @@ def test_the_log_tells_where_the_wall_is_and_nothing_of_its_visitors(served_wall
     told = served_wall.log.read_text()
     assert f"The wall is at http://127.0.0.1:{served_wall.port}" in told
     assert "createsuperuser" in told
+    assert "\nPOST /admin" not in told
+    assert "\x1b" not in told
     for personal in ["secret", "Agent-9", "from.example"]:
         assert personal not in told
     assert "127.0.0.1" not in told.replace(f"http://127.0.0.1:{served_wall.port}", "")
@@ -170,3 +220,27 @@ def test_the_log_tells_where_the_wall_is_and_nothing_of_its_visitors(served_wall
 def test_no_header_of_a_client_makes_a_500(served_wall):
     for header in ["SCRIPT_NAME", "SCRIPT-NAME", "PATH_INFO", "X-Forwarded-Proto"]:
         assert served_wall.get("/", headers={header: "/admin"})[0] == 200
+
+
+def test_a_worker_that_hears_ctrl_c_alone_goes_on(served_wall):
+    workers = re.findall(r"Booting worker with pid: (\d+)", served_wall.log.read_text())
+    for pid in workers:
+        os.kill(int(pid), signal.SIGINT)
+    assert served_wall.get("/")[0] == 200
+    assert "Worker exiting" not in served_wall.log.read_text()
+
+
+def test_a_port_in_use_is_told_at_once_by_its_name(served_wall, tmp_path):
+    second = ServedWall(tmp_path, {"DATABASE_URL": f"sqlite:///{tmp_path}/2.sqlite3"})
+    second.port = served_wall.port
+    assert f"PORT {second.port} at 127.0.0.1: " in second.refusal()
+
+
+def test_a_second_embedded_wall_on_the_same_file_is_refused(tmp_path):
+    variables = {"DATABASE_URL": f"sqlite:///{tmp_path}/wall.sqlite3"}
+    first, second = ServedWall(tmp_path, variables), ServedWall(tmp_path, variables)
+    first.start()
+    try:
+        assert "Another wall is running on" in second.refusal()
+    finally:
+        first.end(signal.SIGKILL)
