@@ -18,6 +18,9 @@ stack: .venv/base .venv/servers staticfiles/staticfiles.json  ## the same on a P
 	@exec $(PY) -m config.servers --keep data/stack -- \
 	  sh -c '$(PY) manage.py migrate --verbosity 0 && exec $(PY) -m gunicorn --config config/gunicorn.py'
 
+moderator: .venv/base  ## an account for /admin/, on the stack if it is running
+	@$(PY) -m config.servers --join data/stack -- $(PY) manage.py createsuperuser
+
 dev: .venv/base  ## the wall with DEBUG, reloading as files change
 	@$(PY) manage.py migrate --verbosity 0
 	@exec env DEBUG=true $(PY) manage.py runserver $(PORT)
@@ -25,7 +28,7 @@ dev: .venv/base  ## the wall with DEBUG, reloading as files change
 test: test-embedded test-full  ## all tests, on SQLite and then on PostgreSQL and Valkey
 
 test-embedded: .venv/test .venv/servers staticfiles/staticfiles.json  ## all tests on SQLite and the cache in memory
-	@env -u DATABASE_URL -u REDIS_URL $(PY) -m pytest -n auto $(ARGS)
+	@env -u DATABASE_URL -u DATABASE_URL_FILE -u REDIS_URL -u REDIS_URL_FILE $(PY) -m pytest -n auto $(ARGS)
 
 test-full: .venv/test .venv/servers staticfiles/staticfiles.json  ## all tests on real servers (or DATABASE_URL, REDIS_URL)
 	@$(PY) -m config.servers -- $(PY) -m pytest -n auto $(ARGS)
@@ -35,8 +38,8 @@ lint: .venv/dev  ## format, lint, types
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
 
-lock:  ## write requirements/*.txt from *.in
-	@$(PY) -m pip install --quiet uv
+lock: .venv/pip  ## write requirements/*.txt from *.in
+	@$(PY) -m pip install --quiet uv==0.13.9
 	@for name in base test dev servers; do \
 	  $(PY) -m uv pip compile --quiet --no-config --universal --generate-hashes \
 	    --python-version 3.11 --custom-compile-command "make lock" \
@@ -60,15 +63,16 @@ clean:  ## remove what was set up; data/ stays
 .venv/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "This needs Python 3.11 or newer: make PYTHON=python3.13 ..." >&2; exit 1; }
-	@$(PYTHON) -m venv --clear .venv \
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
 	  || { echo "Python lacks its venv module. On Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear .venv
 	@touch $@
 
-staticfiles/staticfiles.json: $(STATIC) | .venv/base
+staticfiles/staticfiles.json: .venv/base $(STATIC)
 	@$(PY) manage.py collectstatic --noinput --clear --verbosity 0
 	@touch $@
 
-.PHONY: help run stack dev test test-embedded test-full lint lock clean
+.PHONY: help run stack moderator dev test test-embedded test-full lint lock clean
 .DELETE_ON_ERROR:
 # One pip at a time in one .venv.
 .NOTPARALLEL:

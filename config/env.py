@@ -1,16 +1,20 @@
 """Typed readers of environment variables, which refuse nonsense, all of it at once."""
 
 import difflib
+import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+import redis
 from django.core.exceptions import ImproperlyConfigured
 
 YES = {"1", "true", "yes", "on"}
 NO = {"0", "false", "no", "off"}
+HOST = r"([a-zA-Z0-9_.-]+|\[[0-9a-fA-F:.]+\])"
 
 
 class Environment:
@@ -41,7 +45,7 @@ class Environment:
                 with open(path, encoding="utf-8") as file:
                     value = file.read().strip()
             except (OSError, UnicodeDecodeError) as error:
-                self.problem(f"{name}_FILE", f"names a file that reads: {error}")
+                self.problem(f"{name}_FILE", f"cannot be read: {error}")
             else:
                 if not value:
                     self.problem(f"{name}_FILE", f"names an empty file: {path}")
@@ -85,21 +89,31 @@ class Environment:
             return default
         return value
 
+    def address(self, name: str, default: str) -> str:
+        """Return an IP address to listen on, as it stands in a URL."""
+        value = self.text(name, default)
+        try:
+            address = ipaddress.ip_address(value)
+        except ValueError:
+            self.problem(name, f"should be an IP address like 0.0.0.0, not {value!r}")
+            return default
+        return f"[{address}]" if address.version == 6 else str(address)
+
     def hosts(self, name: str, default: list[str]) -> list[str]:
         """Return host names as ALLOWED_HOSTS wants them: no scheme, no port, no path."""
         hosts = self.words(name, default)
         for host in hosts:
-            without_ipv6 = host.partition("]")[2] if host.startswith("[") else host
-            if "/" in host or ":" in without_ipv6:
-                self.problem(name, f"should be host names only, not {host!r}")
+            if not re.fullmatch(rf"\*|\.?{HOST}", host):
+                self.problem(
+                    name, f"should be names like wall.example or .example, not {host!r}"
+                )
         return hosts
 
     def origins(self, name: str) -> list[str]:
         """Return origins: a scheme, a host, and a port where it is not the usual one."""
         origins = self.words(name)
         for origin in origins:
-            scheme, _, host = origin.partition("://")
-            if scheme not in {"http", "https"} or not host or "/" in host:
+            if not re.fullmatch(rf"https?://{HOST}(:[0-9]+)?", origin):
                 self.problem(
                     name, f"should be origins like https://wall.example, not {origin!r}"
                 )
@@ -110,20 +124,35 @@ class Environment:
         url = self.secret(name)
         if not url:
             return None
-        if urlsplit_or_none(url, {"postgres", "postgresql", "sqlite"}) is None:
+        try:
+            if urlsplit(url).scheme not in {"postgres", "postgresql", "sqlite"}:
+                raise ValueError
+            database: dict[str, Any] = environ.Env.db_url_config(url)
+            if database["NAME"] in {"", ":memory:"}:
+                raise ValueError
+        except ValueError:
             # The URL itself is not shown: it holds the password.
             self.problem(name, "should be like postgres://user:password@host:5432/name")
             return None
-        try:
-            return environ.Env.db_url_config(url)
-        except ValueError:
-            self.problem(name, "has a part that cannot be read (percent-encode it)")
-            return None
+        if "CONN_MAX_AGE" in database:
+            self.problem(name, "should not set conn_max_age: connections are pooled")
+        return database
 
     def cache_url(self, name: str) -> str:
         """Return the URL of a Redis or Valkey server, or an empty text."""
         url = self.secret(name)
-        if url and urlsplit_or_none(url, {"redis", "rediss", "unix"}) is None:
+        if not url:
+            return ""
+        parts = url.partition("://")[2].partition("?")[0]
+        host, _, number = parts.partition("/")
+        try:
+            if not url.startswith("unix:") and (
+                not host or not (number or "0").isdigit()
+            ):
+                raise ValueError
+            # Makes a connection object, and does not connect.
+            redis.ConnectionPool.from_url(url).make_connection()
+        except (ValueError, TypeError):
             self.problem(name, "should be like redis://:password@host:6379/0")
         return url
 
@@ -141,13 +170,3 @@ class Environment:
         if self.problems:
             listed = "\n".join(f"  - {problem}" for problem in self.problems)
             raise ImproperlyConfigured(f"The environment needs mending:\n{listed}")
-
-
-def urlsplit_or_none(url: str, schemes: set[str]) -> Any:
-    """Return the parts of the URL when its scheme is one of these, else None."""
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018 - reading it is what raises on a bad port
-    except ValueError:
-        return None
-    return parts if parts.scheme in schemes else None

@@ -1,14 +1,19 @@
 """How gunicorn serves the wall: its address, processes and time-outs, with the reasons."""
 
+import fcntl
 import logging
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+# Until gunicorn has its own handler, Ctrl-C ends this without a traceback.
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 try:
@@ -17,18 +22,9 @@ except ImproperlyConfigured as error:
     # Told once and plainly here, instead of as a traceback by each worker.
     sys.exit(str(error))
 
-env = settings.env
-bind = env.text("BIND", "127.0.0.1") + f":{env.number('PORT', 8000, at_most=65_535)}"
+bind = f"{settings.SERVER_BIND}:{settings.SERVER_PORT}"
 wsgi_app = "config.wsgi:application"
-
-# Processes: as many as cores, for each runs Python on one core at a time. The embedded
-# wall has its cache in the memory of its one process.
-cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-workers = env.number(
-    "WEB_CONCURRENCY", min(max(cores, 2), 8) if settings.REDIS_URL else 1, at_most=64
-)
-if workers > 1 and not settings.REDIS_URL:
-    env.problem("WEB_CONCURRENCY", "should be 1 unless REDIS_URL is set")
+workers = settings.SERVER_PROCESSES
 
 # Threads: they wait for the database and Redis together, not one after the other.
 worker_class = "gthread"
@@ -38,7 +34,7 @@ keepalive = 5  # seconds; browsers fetch page and style on one connection
 graceful_timeout = 20  # seconds for requests in flight at a restart
 # A worker shows that it lives by touching a file: on memory, a busy disk kills nobody.
 if Path("/dev/shm").is_dir():  # noqa: S108 - not a file of ours, the place for it
-    worker_tmp_dir = "/dev/shm"  # noqa: S108
+    worker_tmp_dir = "/dev/shm"  # noqa: S108 - as above
 
 # The socket for remote control of gunicorn is nothing we use.
 control_socket_disable = True
@@ -52,31 +48,56 @@ accesslog = "-"
 access_log_format = "%(m)s %(U)s %(s)s %(M)s ms"
 loglevel = settings.LOG_LEVEL.lower()
 
-try:
-    env.refuse_nonsense(prefix="WALL_")
-except ImproperlyConfigured as error:
-    sys.exit(str(error))
+for name in ["gunicorn.error", "gunicorn.access"]:
+    logging.getLogger(name).addFilter(logs.WithoutVisitors())
 
 
-logging.getLogger("gunicorn.error").addFilter(logs.WithoutVisitors())
+def on_starting(server: Any) -> None:
+    """Refuse what would start and then misbehave, each with the way out."""
+    if not settings.DEBUG and not (settings.STATIC_ROOT / "staticfiles.json").exists():
+        sys.exit(
+            "The static files are not collected, and each page needs their names. "
+            "Run: python manage.py collectstatic --noinput"
+        )
+    if server.cfg.workers > 1 and not settings.REDIS_URL:
+        sys.exit(
+            "Several processes need REDIS_URL: each would have a cache of its own."
+        )
+    if not settings.REDIS_URL and "sqlite" in settings.DATABASES["default"]["ENGINE"]:
+        hold_database(Path(settings.DATABASES["default"]["NAME"]))
+    refuse_port_in_use()
 
-if not settings.DEBUG and not (settings.STATIC_ROOT / "staticfiles.json").exists():
-    sys.exit(
-        "The static files are not collected, and each page needs their names. "
-        "Run: python manage.py collectstatic --noinput"
-    )
+
+def hold_database(path: Path) -> None:
+    """Keep a second embedded wall off the file: its pages would be a minute old."""
+    lock = open(f"{path}.lock", "w")  # noqa: SIM115 - held while this process lives
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(f"Another wall is running on {path}. End it first, or use make stack.")
+    kept_open.append(lock)
+
+
+kept_open: list[Any] = []
+
+
+def refuse_port_in_use() -> None:
+    """Tell at once and by its name, where gunicorn would retry for five seconds."""
+    family = socket.AF_INET6 if ":" in settings.SERVER_BIND else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.SERVER_BIND.strip("[]"), settings.SERVER_PORT))
+        except OSError as error:
+            sys.exit(f"PORT {settings.SERVER_PORT} at {settings.SERVER_BIND}: {error}.")
 
 
 def when_ready(server: Any) -> None:
     """Tell where the wall is, and how to get in as a moderator."""
-    python = Path(sys.executable)
-    if python.is_relative_to(Path.cwd()):
-        python = python.relative_to(Path.cwd())
     server.log.info(
-        "The wall is at http://%s (Ctrl-C ends it). "
-        "To make a moderator: %s manage.py createsuperuser, then /admin/.",
+        "The wall is at http://%s (Ctrl-C ends it). To make a moderator: "
+        "make moderator (or manage.py createsuperuser), then sign in at /admin/.",
         bind,
-        python,
     )
 
 

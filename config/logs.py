@@ -13,5 +13,10 @@ class WithoutVisitors(logging.Filter):
         if line.startswith("Invalid request from"):
             # gunicorn goes on with the client's address and what it sent.
             line = "A request that is not valid HTTP was refused."
-        record.msg, record.args = re.sub(r"(?<=\S)\?\S+", "", line), ()
+        line = re.sub(r"(?<=\S)\?\S+", "", line)
+        # A path can hold a line end: written out, it forges no line of the log.
+        line = re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda c: repr(c[0])[1:-1], line)
+        record.msg, record.args = line, ()
+        if record.name.startswith("django.security"):
+            record.exc_info = None  # a visitor's mistake: where in Django tells nothing
         return True

@@ -1,6 +1,6 @@
 """A private PostgreSQL and Valkey for tests and for `make stack`, from wheels."""
 
-# python -m config.servers [--keep FOLDER] -- COMMAND ARG...
+# python -m config.servers [--keep FOLDER | --join FOLDER] -- COMMAND ARG...
 #
 # The launcher starts a supervisor, which starts the servers that the environment
 # lacks and answers with their URLs. Then the launcher becomes COMMAND, so signals,
@@ -33,6 +33,7 @@ START_SECONDS = 60
 STOP_SECONDS = 10  # for each server, then it is killed
 LET_GO_SECONDS = 3  # for a run on the same FOLDER that is just ending
 POLL_SECONDS = 0.01
+URLS = "urls.json"  # in FOLDER, for commands that join a run
 STOP_SIGNAL = signal.SIGINT  # with it PostgreSQL does not wait for its clients
 
 Command = list[str | Path]
@@ -86,20 +87,26 @@ def main() -> None:
     """Read the command line and become the supervisor or, with servers, COMMAND."""
     parser = argparse.ArgumentParser("python -m config.servers", description=__doc__)
     parser.add_argument("--keep", metavar="FOLDER", type=Path, help="keep data there")
+    parser.add_argument(
+        "--join", metavar="FOLDER", type=Path, help="use what runs on it, if anything"
+    )
     parser.add_argument("--supervise", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("command", metavar="COMMAND", nargs="*", help="after --")
     options = parser.parse_args()
     if options.supervise:
         supervise(options.keep)
     elif options.command:
-        launch(options.command, options.keep)
+        launch(options.command, options.keep, options.join)
     else:
         parser.error("COMMAND is missing")
 
 
-def launch(command: list[str], keep: Path | None) -> None:
+def launch(command: list[str], keep: Path | None, join: Path | None) -> None:
     """Become the command, with the URLs of servers that end when it does."""
-    if missing_variables():
+    if join:
+        with contextlib.suppress(OSError):  # nothing runs there
+            os.environ.update(json.loads((join / URLS).read_text()))
+    elif missing_variables():
         os.environ.update(start_supervisor(keep))
     # Python ignores these two for itself; a command expects the system's default.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
@@ -170,7 +177,11 @@ def start_servers(keep: Path | None, stack: contextlib.ExitStack) -> dict[str, s
         stack.callback(servers[name].stop)
     for server in servers.values():
         server.wait_until_it_answers(deadline)
-    return {name: server.url for name, server in servers.items()}
+    urls = {name: server.url for name, server in servers.items()}
+    if folders.kept:
+        (folders.data / URLS).write_text(json.dumps(urls))
+        stack.callback((folders.data / URLS).unlink, missing_ok=True)
+    return urls
 
 
 def remove_left_overs() -> None:

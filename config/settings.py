@@ -1,6 +1,8 @@
 """The only settings: bare defaults run the embedded wall, variables the full one."""
 
+import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -13,11 +15,16 @@ DATA_DIR = BASE_DIR / "data"  # everything this wall writes when it runs embedde
 env = Environment()
 
 
+def make_data_folder() -> None:
+    """Make `data/`, which holds password hashes and sessions: for this account only."""
+    DATA_DIR.mkdir(mode=0o700, exist_ok=True)
+
+
 def secret_key_of_this_copy() -> str:
     """Return the key made on the first start and kept in `data/`, readable by us only."""
     path = DATA_DIR / "secret_key"
     try:
-        DATA_DIR.mkdir(exist_ok=True)
+        make_data_folder()
         # A complete file or none: two first starts at once end with the same key.
         fresh = DATA_DIR / f"secret_key.{secrets.token_hex(4)}"
         if not path.exists():
@@ -43,7 +50,7 @@ SECRET_KEY_IS_GIVEN = bool(SECRET_KEY := env.secret("SECRET_KEY"))
 SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
-# How many proxies stand before us, whose word on scheme and address is believed.
+# How many proxies stand before us; with one or more, theirs is the word on the scheme.
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0, at_least=0, at_most=10)
 HTTPS = env.flag(
     "HTTPS",
@@ -129,7 +136,10 @@ TEMPLATES = [
 # Database
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-SERVER_THREADS = env.number("THREADS", 8, at_most=64)  # of one gunicorn process
+# What config/gunicorn.py serves with; read here so that all nonsense is told at once.
+SERVER_BIND = env.address("BIND", "127.0.0.1")
+SERVER_PORT = env.number("PORT", 8000, at_most=65_535)
+SERVER_THREADS = env.number("THREADS", 8, at_most=64)  # of one process
 
 POSTGRESQL = {
     "CONN_HEALTH_CHECKS": True,  # a restarted server costs no visitor an error
@@ -156,12 +166,22 @@ database = env.database("DATABASE_URL") or {
     "NAME": DATA_DIR / "wall.sqlite3",
 }
 defaults = SQLITE if "sqlite" in database["ENGINE"] else POSTGRESQL
+if database["NAME"] == DATA_DIR / "wall.sqlite3":
+    with suppress(OSError):  # told by the database when it cannot open its file
+        make_data_folder()
 options = {**defaults["OPTIONS"], **database.get("OPTIONS", {})}  # type: ignore[dict-item]
 DATABASES = {"default": {**defaults, **database, "OPTIONS": options}}
 
 # Cache
 
 REDIS_URL = env.cache_url("REDIS_URL")
+# Each process runs Python on one core. A cache in memory is one process's own.
+CORES = os.cpu_count() or 1
+SERVER_PROCESSES = env.number(
+    "WEB_CONCURRENCY", min(max(CORES, 2), 8) if REDIS_URL else 1, at_most=64
+)
+if SERVER_PROCESSES > 1 and not REDIS_URL:
+    env.problem("WEB_CONCURRENCY", "should be 1 unless REDIS_URL is set")
 CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
@@ -183,8 +203,6 @@ CACHES = {
 
 # Posts
 
-# One message and its form, percent-encoded, with room to spare.
-DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # bytes
 FILE_UPLOAD_HANDLERS = ["messages_app.uploads.NoUploads"]
 
 # Users: moderators only, visitors have no account
@@ -239,6 +257,8 @@ LOGGING = {
     },
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
+        # It warns at each try, several times a second; what failed is told by us.
+        "psycopg.pool": {"level": "ERROR"},
         "messages_app": {"level": LOG_LEVEL},
         # Django at DEBUG would log each SQL query with a visitor's words in it.
         "django": {

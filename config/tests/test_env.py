@@ -46,12 +46,12 @@ def problems(variables, read):
         (
             {"H": "https://a.example"},
             lambda e: e.hosts("H", []),
-            "H should be host names only, not 'https://a.example'.",
+            "H should be names like wall.example or .example, not 'https://a.example'.",
         ),
         (
             {"H": "a.example:80"},
             lambda e: e.hosts("H", []),
-            "H should be host names only, not 'a.example:80'.",
+            "H should be names like wall.example or .example, not 'a.example:80'.",
         ),
         (
             {"O": "a.example"},
@@ -72,6 +72,41 @@ def problems(variables, read):
             {"D": "postgres://h:port/n"},
             lambda e: e.database("D"),
             "D should be like postgres://user:password@host:5432/name.",
+        ),
+        *(
+            (
+                {"R": url},
+                lambda e: e.cache_url("R"),
+                "R should be like redis://:password@host:6379/0.",
+            )
+            for url in [
+                "redis://h/abc",
+                "redis://",
+                "redis://h/0?foo=1",
+                "redis://h/0?socket_timeout=abc",
+                "redis://h:port/0",
+            ]
+        ),
+        *(
+            (
+                {"D": url},
+                lambda e: e.database("D"),
+                "D should be like postgres://user:password@host:5432/name.",
+            )
+            for url in ["postgres://", "postgres://u@h:5432/", "sqlite://", "x"]
+        ),
+        *(
+            (
+                {"O": origin},
+                lambda e: e.origins("O"),
+                f"O should be origins like https://wall.example, not {origin!r}.",
+            )
+            for origin in ["https://*.x.example", "https://a b", "https://x?y"]
+        ),
+        (
+            {"B": "no such"},
+            lambda e: e.address("B", "127.0.0.1"),
+            "B should be an IP address like 0.0.0.0, not 'no such'.",
         ),
         (
             {"R": "http://h"},
@@ -95,9 +130,9 @@ def test_nonsense_is_told_with_the_name_and_what_it_should_be(variables, read, t
         ({"N": "9"}, lambda e: e.number("N", 5, at_most=9), 9),
         ({"W": "a, b,,"}, lambda e: e.words("W"), ["a", "b"]),
         (
-            {"H": "[::1],*.a.example"},
+            {"H": "[::1],.a.example"},
             lambda e: e.hosts("H", []),
-            ["[::1]", "*.a.example"],
+            ["[::1]", ".a.example"],
         ),
         (
             {"O": "https://a.example:8443"},
@@ -105,6 +140,13 @@ def test_nonsense_is_told_with_the_name_and_what_it_should_be(variables, read, t
             ["https://a.example:8443"],
         ),
         ({"L": "debug"}, lambda e: e.choice("L", "INFO", choices=["DEBUG"]), "DEBUG"),
+        ({"B": "::1"}, lambda e: e.address("B", "127.0.0.1"), "[::1]"),
+        ({}, lambda e: e.address("B", "127.0.0.1"), "127.0.0.1"),
+        (
+            {"R": "unix:///run/r.sock?db=3"},
+            lambda e: e.cache_url("R"),
+            "unix:///run/r.sock?db=3",
+        ),
         ({}, lambda e: e.database("D"), None),
         ({}, lambda e: e.cache_url("R"), ""),
     ],
@@ -147,7 +189,7 @@ def test_a_secret_file_that_is_missing_or_empty_or_one_too_many_is_told(tmp_path
     for name in "ABC":
         env.secret(name)
     assert len(env.problems) == 3
-    assert env.problems[0].startswith("A_FILE names a file that reads: ")
+    assert env.problems[0].startswith("A_FILE cannot be read: ")
     assert env.problems[1] == f"B_FILE names an empty file: {empty}."
     assert env.problems[2] == "C is set together with C_FILE: unset one of them."
 

@@ -185,6 +185,17 @@ def test_a_second_run_on_the_same_folder_is_refused(scratch, stay):
     assert second.stderr == f"{scratch / 'kept'} is in use by another run.\n"
 
 
+def test_a_command_can_join_a_run(scratch, stay):
+    stay(f"--keep={scratch / 'kept'}")
+    join = f"--join={scratch / 'kept'}"
+    assert run_python(DJANGO + "cursor.execute('select 1')", join).returncode == 0
+
+
+def test_with_no_run_to_join_the_command_has_no_servers(scratch):
+    finished = run("--join", scratch / "none", "--", "sh", "-c", "echo [$DATABASE_URL]")
+    assert finished.stdout == "[]\n"
+
+
 def test_a_cluster_of_another_version_is_refused_with_a_sentence(scratch, tmp_path):
     run(f"--keep={tmp_path}", "--", "true")
     (tmp_path / "postgres" / "PG_VERSION").write_text("12\n")
