@@ -184,11 +184,10 @@ if SERVER_PROCESSES > 1 and not REDIS_URL:
     env.problem("WEB_CONCURRENCY", "should be 1 unless REDIS_URL is set")
 CACHES = {
     "default": {
-        "BACKEND": "django_redis.cache.RedisCache",
+        "BACKEND": "messages_app.cache_backends.WallRedisCache",
         "LOCATION": REDIS_URL,
         "OPTIONS": {
-            # Never pickle: whoever can write to Redis could run code here.
-            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+            "SERIALIZER": "messages_app.cache_backends.BytesOrJSON",
             "SOCKET_CONNECT_TIMEOUT": 0.25,  # seconds
             "SOCKET_TIMEOUT": 0.25,  # seconds
             # Without Redis the wall is slower, not gone.
@@ -197,7 +196,7 @@ CACHES = {
     }
     if REDIS_URL
     else {
-        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "BACKEND": "messages_app.cache_backends.WallLocMemCache",
     }
 }
 

@@ -79,13 +79,13 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def update(self, **values: Any) -> int:
         count = super().update(**values)
         if count:
-            transaction.on_commit(wall_cache.forget, using=self.db)
+            transaction.on_commit(wall_cache.forget_for_good, using=self.db)
         return count
 
     def delete(self) -> tuple[int, dict[str, int]]:
         deleted = super().delete()
         if deleted[0]:
-            transaction.on_commit(wall_cache.forget, using=self.db)
+            transaction.on_commit(wall_cache.forget_for_good, using=self.db)
         return deleted
 
     # As in Django: Message.objects.delete() would be the whole table by a slip.
@@ -94,8 +94,8 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> list["Message"]:
         created = super().bulk_create(objs, *args, **kwargs)
-        if created:
-            transaction.on_commit(wall_cache.forget, using=self.db)
+        if created:  # or written over, with update_conflicts
+            transaction.on_commit(wall_cache.forget_for_good, using=self.db)
         return created
 
 
@@ -157,11 +157,13 @@ class Message(models.Model):
 
     def save(self, **kwargs: Any) -> None:
         """Store the message; the wall forgets its page if what it shows has changed."""
-        # Only a new row is sure to take nothing off the wall: what a message is in the
-        # table may have changed since it was loaded.
-        is_news = self.pk is None and self.status != Message.Status.PUBLISHED
+        is_new = self.pk is None
         super().save(**kwargs)
-        if not is_news:
+        if not is_new:
+            # Even if it is hidden: what a message is in the table may have changed since
+            # it was loaded.
+            transaction.on_commit(wall_cache.forget_for_good, using=self._state.db)
+        elif self.status == Message.Status.PUBLISHED:
             transaction.on_commit(wall_cache.forget, using=self._state.db)
 
     def delete(
@@ -169,7 +171,7 @@ class Message(models.Model):
     ) -> tuple[int, dict[str, int]]:
         """Remove the row; the wall forgets its page."""
         deleted = super().delete(using, keep_parents)
-        transaction.on_commit(wall_cache.forget, using=using or self._state.db)
+        transaction.on_commit(wall_cache.forget_for_good, using=using or self._state.db)
         return deleted
 
     def validate_constraints(self, exclude: Any = None) -> None:

@@ -1,6 +1,8 @@
 """The page-view counter: counted in the cache, folded into the database."""
 
 import logging
+import time
+from contextlib import suppress
 
 from django.conf import settings
 from django.core.cache import cache
@@ -16,29 +18,49 @@ COUNT_KEY = "wall:views"
 FOLD_KEY = "wall:views:folded"  # there for WALL_FOLD_SECONDS after each fold
 
 
-def increment() -> int:
-    """Count one view and return the total; exact across processes (an atomic INCR).
+def settle(count: int | None) -> int:
+    """Return the total to show, given the counter after this view was counted.
 
-    While the cache is away the view is not counted, and the last fold is the total.
+    The counting itself is one with the look into the cache: `wall_cache.look()`. The
+    count is None while the cache is away: then the last fold is the total.
     """
-    count = add(1)
-    if count is None:  # lost, or never there: go on from the last fold
-        cache.add(COUNT_KEY, folded(), timeout=None)
-        count = add(1)
-    if cache.add(FOLD_KEY, 1, timeout=settings.WALL_FOLD_SECONDS):
+    if count == 1:  # the first view ever, or the cache lost the counter
+        count = lift(folded() + 1)
+    if is_fold_due():
         count = max(fold(), count or 0)
     return folded() if count is None else count
+
+
+def take_back() -> None:
+    """Uncount a view that was counted and then not given."""
+    with suppress(ValueError):  # the cache lost the counter meanwhile
+        cache.decr(COUNT_KEY)
+
+
+# When this process next asks whether a fold is due; so most views ask nobody.
+_next_fold = {"at": 0.0}  # seconds of the monotonic clock
+
+
+def is_fold_due() -> bool:
+    """Return True to one request of all processes in WALL_FOLD_SECONDS."""
+    now = time.monotonic()
+    if now < _next_fold["at"]:
+        return False
+    _next_fold["at"] = now + settings.WALL_FOLD_SECONDS
+    return cache.add(FOLD_KEY, 1, timeout=settings.WALL_FOLD_SECONDS)
 
 
 def current() -> int:
     """Return the total without counting a view."""
     count = cache.get(COUNT_KEY)
-    return folded() if count is None else count
+    return count if isinstance(count, int) else folded()
 
 
 def fold() -> int:
     """Make the row the larger of row and counter, lift a lower counter; return it."""
-    count = cache.get(COUNT_KEY) or 0
+    count = cache.get(COUNT_KEY)
+    if not isinstance(count, int):  # lost, or not ours
+        count = 0
     try:
         rows = PageViewTotal.objects.all()
         if not rows.update(total=Greatest(F("total"), count)):
@@ -48,9 +70,7 @@ def fold() -> int:
         return count
     total = folded()
     if count < total:
-        cache.add(COUNT_KEY, 0, timeout=None)
-        # The difference is added, not the total set: views counted meanwhile stay.
-        add(total - count)
+        lift(total)
     return max(count, total)
 
 
@@ -63,9 +83,6 @@ def folded() -> int:
         return 0
 
 
-def add(views: int) -> int | None:
-    """Add to the counter and return it, or None when the cache has no counter."""
-    try:
-        return cache.incr(COUNT_KEY, views)
-    except ValueError:
-        return None
+def lift(total: int) -> int | None:
+    """Make a lower counter this total; return it, None while the cache is away."""
+    return cache.raise_to(COUNT_KEY, total)  # type: ignore[attr-defined]  # our back end

@@ -17,13 +17,19 @@ class Status:
 
 def current() -> Status:
     """Return the cached timestamp, or now when there was none; the same to everyone."""
-    if kept := cache.get(STATUS_KEY):
+    if kept := cached():
         return Status(kept, "hit")
     now = timezone.now().isoformat(timespec="seconds")
     # add(), not set(): of two requests that both found nothing, the later one takes
     # the earlier one's time.
     if cache.add(STATUS_KEY, now, timeout=settings.WALL_STATUS_SECONDS):
         return Status(now, "miss")
-    if kept := cache.get(STATUS_KEY):
+    if kept := cached():
         return Status(kept, "hit")
     return Status(now, "unavailable")
+
+
+def cached() -> str | None:
+    """Return the cached timestamp; None when there is none, or garbage."""
+    kept = cache.get(STATUS_KEY)
+    return kept if isinstance(kept, str) else None

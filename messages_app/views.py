@@ -21,7 +21,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 from django.views.defaults import bad_request
 
-from messages_app import health, page_views, status, wall_page
+from messages_app import health, page_views, status, wall_cache, wall_page
 from messages_app.forms import MessageForm
 from messages_app.pagination import BadCursor, Cursor
 from messages_app.same_origin import is_same_origin
@@ -50,11 +50,15 @@ def read(request: HttpRequest) -> HttpResponse:
         cursor = None if before is None else Cursor.parse(before)
     except BadCursor as error:
         return bad_request(request, error)
-    page, is_whole = wall_page.current(cursor)
-    is_view = request.method == "GET" and is_whole
-    view_count = page_views.increment() if is_view else page_views.current()
-    html = page.show(view_count=view_count)
-    return HttpResponse(html) if is_whole else unavailable(html)
+    is_view = request.method == "GET"
+    kept = wall_cache.look(counter=page_views.COUNT_KEY if is_view else None)
+    page = wall_page.current(kept, cursor)
+    if is_view and page.is_readable:
+        return HttpResponse(page.show(view_count=page_views.settle(kept.view_count)))
+    if is_view:
+        page_views.take_back()
+    html = page.show(view_count=page_views.current())
+    return HttpResponse(html) if page.is_readable else unavailable(html)
 
 
 def post(request: HttpRequest) -> HttpResponse:
@@ -112,14 +116,14 @@ def read_form(request: HttpRequest) -> QueryDict:
 
 def refuse(form: MessageForm, status_code: int) -> HttpResponse:
     """Answer with the page again, the visitor's text in it, and what to mend."""
-    page, _ = wall_page.current(None)
+    page = wall_page.current(wall_cache.look())
     html = page.show_refused(form, view_count=page_views.current())
     if status_code == 503:
         return unavailable(html)
     return HttpResponse(html, status=status_code)
 
 
-def unavailable(html: str) -> HttpResponse:
+def unavailable(html: bytes) -> HttpResponse:
     """Answer 503 with this page, and when to try again."""
     return HttpResponse(html, status=503, headers={"Retry-After": "10"})  # seconds
 

@@ -1,8 +1,12 @@
 """The wall's first page as last built: its keys, its lifetime, its forgetting."""
 
+import json
 import logging
 import secrets
-from typing import Any
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.cache import cache
@@ -10,50 +14,173 @@ from django.utils.translation import get_language
 
 logger = logging.getLogger(__name__)
 
-# A random token, which each change of what is published replaces. No expiry.
+# Two random tokens without expiry. Each change of what is published replaces the
+# version; a change of what stood there before replaces the epoch too.
 VERSION_KEY = "wall:version"
+EPOCH_KEY = "wall:epoch"
+
+KEPT_SECONDS = 86_400  # so long an old page can stand in for a database that is away
+CLAIM_SECONDS = 2  # a builder that died holds the others up no longer than this
+WAIT_SECONDS = 1  # for another's page, before building one's own
+LOOK_AGAIN_SECONDS = 0.005
+
+CUT = b"\0"  # between the header and the pieces; no message can hold it
+PIECES = 5  # of a page; another number is not a page of this code
 
 
 def page_key() -> str:
-    """Return the key of the page in the language of this request."""
-    return f"wall:page:{get_language()}"
+    """Return the key of the page in this request's language and this code's format."""
+    return f"wall:page:1:{get_language()}"
 
 
-def current_page() -> Any:
-    """Return the first page as last kept, or None when it is absent or out of date."""
-    found = cache.get_many([VERSION_KEY, page_key()])
-    page = found.get(page_key())
-    # Validated when read, not deleted when written: a reader that began before a write
-    # keeps its page under the old version, where it no longer counts.
-    if page is None or page["version"] != found.get(VERSION_KEY):
-        return None
-    logger.debug("The wall's page came from the cache.")
-    return page["content"]
+def claim_key(version: str | None) -> str:
+    """Return the key by which one process tells that it builds the page."""
+    return f"wall:claim:{version}:{get_language()}"
 
 
-def begin_build() -> str:
-    """Return the version to keep a page under; to be called before its query."""
-    # While the cache is away any version will do: nothing is kept.
-    return cache.get_or_set(VERSION_KEY, new_version, timeout=None) or new_version()
+class Header(NamedTuple):
+    """What is kept with a page."""
+
+    version: str  # those before its query
+    epoch: str
+    built_at: float  # seconds since 1970
+    fresh_until: float
 
 
-def keep(content: Any, version: str) -> None:
-    """Keep the page, valid until the version changes or WALL_CACHE_SECONDS are over."""
-    seconds = settings.WALL_CACHE_SECONDS
-    page = {"version": version, "content": content}
-    cache.set(page_key(), page, timeout=seconds)
-    logger.info(
-        "The wall's page was built from the database; cached for %d s.", seconds
+@dataclass(frozen=True)
+class Kept:
+    """What one look into the cache found."""
+
+    view_count: int | None  # after this view; None: not counted
+    version: str | None
+    epoch: str | None
+    header: Header | None  # None: there is no page
+    pieces: Sequence[bytes]
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the page may be shown as it is."""
+        # Validated when read, not deleted when written: a reader that began before a
+        # write keeps its page under the old version, where it no longer counts.
+        return (
+            self.header is not None
+            and self.header.version == self.version
+            and self.header.epoch == self.epoch
+            and self.header.fresh_until > time.time()
+        )
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether nothing that stands on the page was taken down or changed since."""
+        return self.header is not None and self.header.epoch == self.epoch
+
+
+def look(*, counter: str | None = None) -> Kept:
+    """Return what the cache holds of the page, and count a view: one round trip."""
+    keys = [VERSION_KEY, EPOCH_KEY, page_key()]
+    count, found = cache.count_and_get(counter, keys)  # type: ignore[attr-defined]  # our back end
+    header, pieces = unpack(found.get(page_key()))
+    version, epoch = (token_or_none(found.get(key)) for key in (VERSION_KEY, EPOCH_KEY))
+    return Kept(count, version, epoch, header, pieces)
+
+
+def pack(header: Header, pieces: Sequence[bytes]) -> bytes:
+    """Return the page as it is kept."""
+    return CUT.join([json.dumps(header).encode(), *pieces])
+
+
+def unpack(kept: Any) -> tuple[Header | None, Sequence[bytes]]:
+    """Return header and pieces; nothing for what is absent, damaged or not ours."""
+    try:
+        first, *pieces = kept.split(CUT)
+        version, epoch, built_at, fresh_until = json.loads(first)
+        header = Header(version, epoch, float(built_at), float(fresh_until))
+    except (AttributeError, TypeError, ValueError):
+        return None, ()
+    return (header, pieces) if len(pieces) == PIECES else (None, ())
+
+
+def claim(kept: Kept) -> bool:
+    """Return whether this process is the one to build the page that `kept` lacks.
+
+    Of all that lack it, one is chosen; while the cache is away, everyone is.
+    """
+    key = claim_key(kept.version)
+    return cache.add(key, 1, timeout=CLAIM_SECONDS) or cache.get(key) is None
+
+
+def wait_for_build(kept: Kept) -> Kept:
+    """Return what the chosen process kept, or what there is when it does not deliver."""
+    key, deadline = claim_key(kept.version), time.monotonic() + WAIT_SECONDS
+    while not kept.is_current and time.monotonic() < deadline:
+        time.sleep(LOOK_AGAIN_SECONDS)
+        is_claimed, kept = cache.get(key), look()
+        if not is_claimed:
+            break
+    return kept
+
+
+def begin_build() -> Header:
+    """Return the header of a page that is now read from the database.
+
+    Version and epoch are those from before the query: a write in the middle of it makes
+    the page one that does not count.
+    """
+    now = time.time()
+    return Header(
+        ensure_token(VERSION_KEY),
+        ensure_token(EPOCH_KEY),
+        built_at=now,
+        fresh_until=now + settings.WALL_CACHE_SECONDS,
     )
 
 
+def keep(header: Header, pieces: Sequence[bytes]) -> None:
+    """Keep the page, current until the version changes or WALL_CACHE_SECONDS are over."""
+    page = pack(header, pieces)
+    is_kept: Any = cache.set(page_key(), page, timeout=KEPT_SECONDS)  # type: ignore[func-returns-value]  # ours does
+    logger.info(
+        "The wall's page was built from the database; %s.",
+        f"cached for {settings.WALL_CACHE_SECONDS} s"
+        if is_kept
+        else "the cache is away",
+    )
+
+
+def release(version: str | None) -> None:
+    """Let those who wait for a page stop waiting."""
+    cache.delete(claim_key(version))
+
+
 def forget() -> None:
-    """Put every page built so far out of date, in all processes."""
-    cache.set(VERSION_KEY, new_version(), timeout=None)
+    """Put every page built so far out of date, in all processes: there is more to show."""
+    cache.set(VERSION_KEY, new_token(), timeout=None)
 
 
-def new_version() -> str:
-    """Return a version that was never used."""
+def forget_for_good() -> None:
+    """Let no page built so far be shown again, not even while the database is away."""
+    cache.set_many({VERSION_KEY: new_token(), EPOCH_KEY: new_token()}, timeout=None)
+
+
+def ensure_token(key: str) -> str:
+    """Return the token at the key, which gets one if it has none, or garbage."""
+    token = new_token()
+    # add(): of two that find none, the second takes the first one's.
+    cache.add(key, token, timeout=None)
+    if kept := token_or_none(cache.get(key)):
+        return kept
+    # Garbage; or the cache is away, and any token will do: nothing is kept.
+    cache.set(key, token, timeout=None)
+    return token
+
+
+def token_or_none(value: Any) -> str | None:
+    """Return the value if it can be one of our tokens."""
+    return value if isinstance(value, str) else None
+
+
+def new_token() -> str:
+    """Return a text that was never used."""
     # Not a number: one that a restored or lagging Redis brings back would make an old
     # page valid again. And setting a token twice is the same as setting it once.
     return secrets.token_hex(8)

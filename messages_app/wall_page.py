@@ -2,11 +2,14 @@
 
 What differs from one visitor to the next is the view count and the form. The template
 writes a NUL, which no message can hold, around both and in place of the form's key; the
-page is kept as the pieces between them, so that showing it is joining strings.
+page is kept as the pieces between them, so that showing it is joining bytes.
 """
 
 import logging
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -22,50 +25,62 @@ logger = logging.getLogger(__name__)
 CUT = "\0"
 
 
-class WallPage(NamedTuple):
-    """The pieces of the page, in order; the view count and the form stand between."""
+@dataclass(frozen=True)
+class WallPage:
+    """The page in pieces; the view count and the form stand between them."""
 
-    top: str
-    above_form: str
-    form_before_key: str
-    form_after_key: str
-    rest: str
+    pieces: Sequence[bytes]  # top, above the form, form before key, after key, rest
+    remark: str = ""  # what the visitor is told of a page that is not up to date
+    is_readable: bool = True  # False: the messages are nowhere to be had
 
-    def show(self, *, view_count: int) -> str:
+    def show(self, *, view_count: int) -> bytes:
         """Return the page with an empty form."""
-        form = self.form_before_key + form_key.new() + self.form_after_key
+        _, _, before_key, after_key, _ = self.pieces
+        form = before_key + form_key.new().encode() + after_key
         return self._join(view_count, form)
 
-    def show_refused(self, form: MessageForm, *, view_count: int) -> str:
+    def show_refused(self, form: MessageForm, *, view_count: int) -> bytes:
         """Return the page with the visitor's text in the form, and what to mend."""
-        return self._join(view_count, render_form(form, key=form.key_to_show))
+        html = render_form(form, key=form.key_to_show)
+        return self._join(view_count, html.encode())
 
-    def _join(self, view_count: int, form: str) -> str:
+    def _join(self, view_count: int, form: bytes) -> bytes:
         times = "time" if view_count == 1 else "times"
-        views = f"This wall has been viewed {view_count} {times}."
-        return f"{self.top}{views}{self.above_form}{form}{self.rest}"
+        views = f"This wall has been viewed {view_count} {times}.{self.remark}"
+        top, above_form, _, _, rest = self.pieces
+        return b"".join([top, views.encode(), above_form, form, rest])
 
 
-def current(cursor: Cursor | None) -> tuple[WallPage, bool]:
-    """Return the page as it stands, and whether its messages could be read.
+def current(kept: wall_cache.Kept, cursor: Cursor | None = None) -> WallPage:
+    """Return the page as it stands: the newest messages, or those below the cursor.
 
-    The first page comes from the cache or else the database; the page below a cursor
-    from the database.
+    While the database is away that is the last page, or one that tells so.
     """
     try:
-        return (build(cursor) if cursor else newest()), True
+        return build(cursor) if cursor else newest(kept)
     except DatabaseError as error:
         logger.error("The messages cannot be read: %s", error)
-        return render({"message_list": None}), False
+    if kept.header and kept.is_harmless and not cursor:
+        built_at = datetime.fromtimestamp(kept.header.built_at, UTC)
+        since = f" Its messages are shown as of {built_at:%H:%M} UTC."
+        return WallPage(kept.pieces, remark=since)
+    return WallPage(render({"message_list": None}), is_readable=False)
 
 
-def newest() -> WallPage:
-    """Return the first page; raise DatabaseError when nobody has it."""
-    if kept := wall_cache.current_page():
-        return WallPage(*kept)
-    version = wall_cache.begin_build()
-    page = build(None)
-    wall_cache.keep(page, version)
+def newest(kept: wall_cache.Kept) -> WallPage:
+    """Return the first page, built if need be; raise DatabaseError when it cannot be."""
+    if not kept.is_current and not wall_cache.claim(kept):
+        kept = wall_cache.wait_for_build(kept)
+    if kept.is_current:
+        logger.debug("The wall's page came from the cache.")
+        return WallPage(kept.pieces)
+    header = wall_cache.begin_build()
+    try:
+        page = build(None)
+    except DatabaseError:
+        wall_cache.release(kept.version)
+        raise
+    wall_cache.keep(header, page.pieces)
     return page
 
 
@@ -78,22 +93,21 @@ def build(cursor: Cursor | None) -> WallPage:
     size = settings.WALL_PAGE_SIZE
     rows = list(found.only("id", "content", "author_name", "created_at")[: size + 1])
     shown = rows[:size]
-    return render(
-        {
-            "message_list": shown,
-            "is_older": cursor is not None,
-            "older": shown[-1].cursor if len(rows) > size else None,
-        }
-    )
+    context = {
+        "message_list": shown,
+        "is_older": cursor is not None,
+        "older": shown[-1].cursor if len(rows) > size else None,
+    }
+    return WallPage(render(context))
 
 
-def render(context: dict[str, Any]) -> WallPage:
+def render(context: dict[str, Any]) -> list[bytes]:
     """Return the template's pieces."""
     form = render_form(MessageForm(), key=CUT)
     html = render_to_string(
         "messages_app/wall.html", {**context, "cut": CUT, "form": form}
     )
-    return WallPage(*html.split(CUT))
+    return html.encode().split(wall_cache.CUT)
 
 
 def render_form(form: MessageForm, *, key: str) -> str:

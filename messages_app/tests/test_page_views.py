@@ -1,6 +1,9 @@
+import threading
 import time
 
+import pytest
 from django.core.cache import cache
+from django.db import connection
 
 from messages_app import page_views
 from messages_app.models import PageViewTotal
@@ -32,6 +35,7 @@ def test_a_page_that_cannot_be_read_does_not_count(client, page, database_away):
 
 def fold_is_due():
     cache.delete(page_views.FOLD_KEY)
+    page_views._next_fold["at"] = 0.0
 
 
 def test_the_counter_is_folded_into_the_database(page):
@@ -83,3 +87,22 @@ def test_a_fold_is_due_again_after_ten_seconds(page, settings):
     else:
         expires = cache._expire_info[cache.make_key(page_views.FOLD_KEY)]
         assert 8 <= expires - time.time() <= 10
+
+
+@pytest.mark.django_db(transaction=True)
+def test_folds_at_once_fill_a_gap_once():
+    PageViewTotal.objects.create(total=1000)
+    cache.set(page_views.COUNT_KEY, 1, timeout=None)
+    gate = threading.Barrier(4)
+
+    def fold():
+        gate.wait()
+        page_views.fold()
+        connection.close()
+
+    threads = [threading.Thread(target=fold) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert page_views.current() == 1000

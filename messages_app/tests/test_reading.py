@@ -3,6 +3,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from messages_app import wall_cache, wall_page
+from messages_app.models import Message
+
 
 def test_an_empty_wall_says_so(page):
     assert "Nobody has written here yet. Be the first." in page()
@@ -226,3 +229,60 @@ def test_the_page_that_cannot_be_read_says_so(client, database_away):
     assert response["Retry-After"]
     assert "The messages cannot be read right now." in response.text
     assert "<textarea" in response.text
+
+
+def later(monkeypatch, seconds):
+    now = wall_cache.time.time()
+    monkeypatch.setattr(wall_cache.time, "time", lambda: now + seconds)
+
+
+def test_while_the_database_is_away_the_last_page_stands_in_and_says_so(
+    make_message, client, page, database_away, monkeypatch
+):
+    make_message("last words")
+    page()
+    later(monkeypatch, 3600)
+    with database_away():
+        response = client.get("/")
+    assert response.status_code == 200
+    assert "last words" in response.text
+    assert re.search(
+        r"viewed 2 times. Its messages are shown as of \d\d:\d\d UTC.", response.text
+    )
+    assert "as of" not in page()
+
+
+@pytest.mark.parametrize("verb", ["hide", "delete"])
+def test_what_was_taken_down_never_stands_in(
+    make_message, client, page, database_away, django_capture_on_commit_callbacks, verb
+):
+    make_message("taken down")
+    page()
+    with django_capture_on_commit_callbacks(execute=True):
+        getattr(Message.objects.all(), verb)()
+    with database_away():
+        response = client.get("/")
+    assert response.status_code == 503
+    assert "taken down" not in response.text
+
+
+def test_a_page_that_a_slow_builder_kept_after_a_hide_never_stands_in(
+    make_message, client, database_away, django_capture_on_commit_callbacks
+):
+    make_message("taken down")
+    header = wall_cache.begin_build()
+    slow = wall_page.build(None)
+    with django_capture_on_commit_callbacks(execute=True):
+        Message.objects.hide()
+    wall_cache.keep(header, slow.pieces)
+    with database_away():
+        assert "taken down" not in client.get("/").text
+
+
+def test_an_older_page_has_nothing_to_stand_in(
+    make_message, client, page, database_away
+):
+    make_message()
+    page()
+    with database_away():
+        assert client.get("/?before=0-0").status_code == 503

@@ -1,6 +1,7 @@
 """The wall as it is really served: gunicorn, its processes, threads and signals."""
 
 import fcntl
+import http.client
 import os
 import re
 import signal
@@ -11,6 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -85,6 +87,14 @@ class ServedWall:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.read().decode()
+
+    def post_only(self, data):
+        body = urlencode(data)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        with closing(connection):
+            kind = {"Content-Type": "application/x-www-form-urlencoded"}
+            connection.request("POST", "/", body, kind)
+            assert connection.getresponse().status == 303
 
     def views(self):
         return int(re.search(r"viewed (\d+) time", self.get("/")[1])[1])
@@ -178,6 +188,21 @@ def test_half_a_message_is_not_the_message(served_wall, kind, body):
     assert "half" not in served_wall.get("/")[1]
 
 
+def test_after_a_write_one_reader_of_many_builds_the_page(served_wall):
+    served_wall.get("/", {"content": "news"})
+    served_wall.get("/")
+    for _ in range(3):
+        # A post without following to the page: nobody has read it yet.
+        post = {"content": "more news"}
+        built = served_wall.log.read_text().count("was built from the database")
+        served_wall.post_only(post)
+        pages = at_once(30, lambda _: served_wall.get("/"))
+        assert {status for status, _ in pages} == {200}
+        assert all("more news" in html for _, html in pages)
+        log = served_wall.log.read_text()
+        assert log.count("was built from the database") == built + 1
+
+
 def test_ctrl_c_ends_it_cleanly_and_the_next_start_goes_on(served_wall):
     served_wall.get("/", {"content": "still here"})
     for _ in range(5):
@@ -244,3 +269,25 @@ def test_a_second_embedded_wall_on_the_same_file_is_refused(tmp_path):
         assert "Another wall is running on" in second.refusal()
     finally:
         first.end(signal.SIGKILL)
+
+
+def test_without_redis_the_wall_is_read_and_written(tmp_path):
+    variables = {
+        "DATABASE_URL": f"sqlite:///{tmp_path}/wall.sqlite3",
+        "REDIS_URL": "redis://127.0.0.1:1/0",  # nobody listens there
+        "SECRET_KEY": "x" * 60,
+        "WEB_CONCURRENCY": "2",
+    }
+    wall = ServedWall(tmp_path, variables)
+    wall.start()
+    try:
+        assert (
+            wall.get("/", {"content": "without Redis"})[0] == 200
+        )  # the page after it
+        status, html = wall.get("/")
+        assert (status, "without Redis" in html) == (200, True)
+        assert '"cache": "unavailable"' in wall.get("/status")[1]
+        assert '"status": "degraded"' in wall.get("/readyz")[1]
+        assert "built from the database; the cache is away." in wall.log.read_text()
+    finally:
+        wall.end(signal.SIGKILL)

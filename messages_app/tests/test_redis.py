@@ -1,0 +1,120 @@
+"""What the wall asks of Redis, and what it must bear to find there."""
+
+import pickle
+from itertools import takewhile
+
+import pytest
+from django.core.cache import cache
+from redis.connection import AbstractConnection
+
+from messages_app import page_views, wall_cache
+
+
+@pytest.fixture
+def redis():
+    """The raw client, to see and write what django-redis would not."""
+    return cache.client.get_client()
+
+
+@pytest.fixture
+def seen(redis):
+    """Return a function that tells which commands Redis sees while another one runs."""
+
+    def watch(act):
+        # Others use this Redis too: only what names a key of this test is ours.
+        ours, end = cache.make_key("").strip(":1"), "the end of this watch"
+        with redis.monitor() as monitor:
+            act()
+            redis.echo(end)
+            lines = takewhile(
+                lambda line: end not in line,
+                (told["command"] for told in monitor.listen()),
+            )
+            return [line.split()[0] for line in lines if ours in line]
+
+    return watch
+
+
+def test_a_warm_page_is_one_trip_and_no_query(
+    seen, make_message, page, client, django_assert_num_queries
+):
+    make_message()
+    page()
+    with django_assert_num_queries(0):
+        # Sent together, in one pipeline: see the next test.
+        assert seen(lambda: client.get("/")) == ["MGET", "INCRBY"]
+        assert seen(lambda: client.head("/")) == ["MGET", "GET"]
+        assert seen(lambda: client.post("/", {"content": ""})) == ["MGET", "GET"]
+
+
+def test_the_look_is_sent_as_one(redis, monkeypatch):
+    sent = []
+    send = AbstractConnection.send_packed_command
+    monkeypatch.setattr(
+        AbstractConnection,
+        "send_packed_command",
+        lambda self, *args, **kwargs: (sent.append(1), send(self, *args, **kwargs))[1],
+    )
+    wall_cache.look(counter=page_views.COUNT_KEY)
+    assert len(sent) == 1
+
+
+def test_nothing_in_redis_is_a_pickle(redis, make_message, page, client):
+    make_message("plain words")
+    page()
+    client.get("/status")
+    client.get("/readyz")
+    kept = [(key, redis.get(key)) for key in redis.keys(cache.make_key("*"))]
+    assert len(kept) >= 5
+    for key, value in kept:
+        with pytest.raises(Exception):  # noqa: B017, PT011 - any: it is no pickle
+            pickle.loads(value)
+        assert not value.startswith(b"\x80"), key
+
+
+GARBAGE = [
+    b"",
+    b"x",
+    b"\0",
+    b"\0x\0\0\0\0\0",
+    b"\0[1]\0a\0b\0c\0d\0e",
+    b"[]",
+    b"{}",
+    b"7",
+    b'\0["v","e","x",9]\0a\0b\0c\0d\0e',
+    pickle.dumps({"a": 1}),
+]
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+@pytest.mark.parametrize("key", ["page", "version", "epoch", "count", "status"])
+def test_garbage_at_our_keys_is_no_500_and_is_overcome(
+    redis, client, make_message, garbage, key
+):
+    make_message("still here")
+    client.get("/")
+    names = {
+        "page": wall_cache.page_key(),
+        "version": wall_cache.VERSION_KEY,
+        "epoch": wall_cache.EPOCH_KEY,
+        "count": page_views.COUNT_KEY,
+        "status": "wall:status",
+    }
+    redis.set(cache.make_key(names[key]), garbage)
+    for address in ["/", "/", "/status", "/readyz"]:
+        assert client.get(address).status_code == 200
+    make_message("and news")
+    assert "and news" in client.get("/").text
+
+
+@pytest.mark.parametrize(
+    "key", ["wall:page:1:en", "wall:version", "wall:views", "wall:status"]
+)
+def test_a_value_of_the_wrong_kind_is_no_500(redis, client, make_message, key):
+    make_message("still here")
+    redis.delete(cache.make_key(key))
+    redis.lpush(cache.make_key(key), "a list")
+    for address in ["/", "/", "/status"]:
+        assert client.get(address).status_code == 200
+    make_message("and news")
+    assert "and news" in client.get("/").text
