@@ -109,14 +109,15 @@ def claim(kept: Kept) -> bool:
     return cache.add(key, 1, timeout=CLAIM_SECONDS) or cache.get(key) is None
 
 
-def wait_for_build(kept: Kept) -> Kept:
-    """Return what the chosen process kept, or what there is when it does not deliver."""
-    key, deadline = claim_key(kept.version), time.monotonic() + WAIT_SECONDS
-    while not kept.is_current and time.monotonic() < deadline:
+def await_page(kept: Kept) -> Kept:
+    """Return what there is once it is current, or this process is to build it.
+
+    A write while one waits opens a new choice: its version has a claim of its own.
+    """
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not (kept.is_current or claim(kept) or time.monotonic() > deadline):
         time.sleep(LOOK_AGAIN_SECONDS)
-        is_claimed, kept = cache.get(key), look()
-        if not is_claimed:
-            break
+        kept = look()
     return kept
 
 

@@ -69,8 +69,7 @@ def current(kept: wall_cache.Kept, cursor: Cursor | None = None) -> WallPage:
 
 def newest(kept: wall_cache.Kept) -> WallPage:
     """Return the first page, built if need be; raise DatabaseError when it cannot be."""
-    if not kept.is_current and not wall_cache.claim(kept):
-        kept = wall_cache.wait_for_build(kept)
+    kept = wall_cache.await_page(kept)
     if kept.is_current:
         logger.debug("The wall's page came from the cache.")
         return WallPage(kept.pieces)

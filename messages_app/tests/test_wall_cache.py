@@ -159,6 +159,38 @@ def test_a_page_read_before_a_write_and_kept_after_it_does_not_count(
     assert "written meanwhile" in page()
 
 
+def test_who_waits_builds_at_once_when_a_write_makes_the_awaited_page_old(
+    make_message, page, monkeypatch
+):
+    make_message("old words")
+    assert wall_cache.claim(wall_cache.look())  # another process builds, slowly
+    waits = []
+
+    def wait(seconds):
+        waits.append(seconds)
+        make_message("news")
+
+    monkeypatch.setattr(wall_cache.time, "sleep", wait)
+    assert "news" in page()
+    assert len(waits) == 1
+
+
+def test_who_waits_in_vain_builds(make_message, page, monkeypatch):
+    make_message("here")
+    assert wall_cache.claim(wall_cache.look())  # by a process that then died
+    monkeypatch.setattr(wall_cache, "WAIT_SECONDS", 0.02)
+    assert "here" in page()
+
+
+def test_a_builder_that_fails_lets_the_next_one_build(
+    make_message, page, client, database_away
+):
+    make_message("here")
+    with database_away():
+        assert client.get("/").status_code == 503
+    assert wall_cache.claim(wall_cache.look())
+
+
 def test_a_wall_whose_cache_lost_everything_is_built_again(make_message, page):
     make_message()
     page()
