@@ -19,7 +19,8 @@ stack: .venv/base .venv/servers staticfiles/staticfiles.json  ## the same on a P
 	  sh -c '$(PY) manage.py migrate --verbosity 0 && exec $(PY) -m gunicorn --config config/gunicorn.py'
 
 moderator: .venv/base  ## an account for /admin/, on the stack if it is running
-	@$(PY) -m config.servers --join data/stack -- $(PY) manage.py createsuperuser
+	@exec $(PY) -m config.servers --join data/stack -- \
+	  sh -c '$(PY) manage.py migrate --verbosity 0 && exec $(PY) manage.py createsuperuser'
 
 dev: .venv/base  ## the wall with DEBUG, reloading as files change
 	@$(PY) manage.py migrate --verbosity 0

@@ -65,7 +65,9 @@ def on_starting(server: Any) -> None:
         )
     if not settings.REDIS_URL and "sqlite" in settings.DATABASES["default"]["ENGINE"]:
         hold_database(Path(settings.DATABASES["default"]["NAME"]))
-    refuse_port_in_use()
+    if "GUNICORN_FD" not in os.environ:  # taken over from the master before us
+        for address in server.cfg.address:
+            refuse_port_in_use(address)
 
 
 def hold_database(path: Path) -> None:
@@ -81,15 +83,18 @@ def hold_database(path: Path) -> None:
 kept_open: list[Any] = []
 
 
-def refuse_port_in_use() -> None:
+def refuse_port_in_use(address: Any) -> None:
     """Tell at once and by its name, where gunicorn would retry for five seconds."""
-    family = socket.AF_INET6 if ":" in settings.SERVER_BIND else socket.AF_INET
+    if not isinstance(address, tuple):
+        return  # a Unix socket
+    host, port = address[:2]
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.SERVER_BIND.strip("[]"), settings.SERVER_PORT))
+            probe.bind((host, port))
         except OSError as error:
-            sys.exit(f"PORT {settings.SERVER_PORT} at {settings.SERVER_BIND}: {error}.")
+            sys.exit(f"PORT {port} at {host}: {error}.")
 
 
 def when_ready(server: Any) -> None:

@@ -104,8 +104,9 @@ def main() -> None:
 def launch(command: list[str], keep: Path | None, join: Path | None) -> None:
     """Become the command, with the URLs of servers that end when it does."""
     if join:
-        with contextlib.suppress(OSError):  # nothing runs there
-            os.environ.update(json.loads((join / URLS).read_text()))
+        with contextlib.suppress(OSError, ValueError, KeyError):  # nothing is there
+            urls = json.loads((join / URLS).read_text())
+            os.environ.update({name: urls[name] for name in missing_variables()})
     elif missing_variables():
         os.environ.update(start_supervisor(keep))
     # Python ignores these two for itself; a command expects the system's default.
@@ -119,7 +120,8 @@ def launch(command: list[str], keep: Path | None, join: Path | None) -> None:
 
 def missing_variables() -> list[str]:
     """Return the variables whose servers are to be started."""
-    return [name for name in STARTERS if not os.environ.get(name)]
+    given = os.environ
+    return [n for n in STARTERS if not (given.get(n) or given.get(f"{n}_FILE"))]
 
 
 def start_supervisor(keep: Path | None) -> dict[str, str]:

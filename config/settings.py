@@ -276,7 +276,8 @@ WALL_MESSAGE_MAX_LENGTH = env.number(  # characters (code points)
     "WALL_MESSAGE_MAX_LENGTH", 1_000, at_most=10_000
 )
 WALL_NAME_MAX_LENGTH = env.number("WALL_NAME_MAX_LENGTH", 80, at_most=200)  # characters
-WALL_CACHE_SECONDS = env.number("WALL_CACHE_SECONDS", 60, at_most=3_600)
+# At least 5: a builder holds its claim for 2.
+WALL_CACHE_SECONDS = env.number("WALL_CACHE_SECONDS", 60, at_least=5, at_most=3_600)
 WALL_STATUS_SECONDS = env.number("WALL_STATUS_SECONDS", 10, at_most=3_600)
 WALL_FOLD_SECONDS = env.number("WALL_FOLD_SECONDS", 10, at_most=3_600)
 WALL_FORM_SECONDS = env.number(

@@ -34,14 +34,15 @@ class BytesOrJSON(BaseSerializer):
             return value[1:]
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 
 # KEYS[1] becomes the larger of itself and ARGV[1]; in one step, so that views counted
 # meanwhile are never overwritten.
 RAISE = """
-local now = tonumber(redis.call('GET', KEYS[1]) or 0) or 0
+local kept = redis.call('GET', KEYS[1]) or '0'
+local now = string.match(kept, '^%d+$') and #kept < 19 and tonumber(kept) or 0
 local floor = tonumber(ARGV[1])
 if now >= floor then return now end
 redis.call('SET', KEYS[1], ARGV[1])

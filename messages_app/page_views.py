@@ -3,6 +3,7 @@
 import logging
 import time
 from contextlib import suppress
+from typing import Any, TypeGuard
 
 from django.conf import settings
 from django.core.cache import cache
@@ -24,6 +25,8 @@ def settle(count: int | None) -> int:
     The counting itself is one with the look into the cache: `wall_cache.look()`. The
     count is None while the cache is away: then the last fold is the total.
     """
+    if count is not None and not is_count(count):
+        count = None
     if count == 1:  # the first view ever, or the cache lost the counter
         count = lift(folded() + 1)
     if is_fold_due():
@@ -46,20 +49,22 @@ def is_fold_due() -> bool:
     now = time.monotonic()
     if now < _next_fold["at"]:
         return False
-    _next_fold["at"] = now + settings.WALL_FOLD_SECONDS
-    return cache.add(FOLD_KEY, 1, timeout=settings.WALL_FOLD_SECONDS)
+    is_due = cache.add(FOLD_KEY, 1, timeout=settings.WALL_FOLD_SECONDS)
+    # Another process has folded, up to ten seconds ago: so ask again soon.
+    _next_fold["at"] = now + (settings.WALL_FOLD_SECONDS if is_due else 1)
+    return is_due
 
 
 def current() -> int:
     """Return the total without counting a view."""
     count = cache.get(COUNT_KEY)
-    return count if isinstance(count, int) else folded()
+    return count if is_count(count) else folded()
 
 
 def fold() -> int:
     """Make the row the larger of row and counter, lift a lower counter; return it."""
     count = cache.get(COUNT_KEY)
-    if not isinstance(count, int):  # lost, or not ours
+    if not is_count(count):  # lost, or not ours
         count = 0
     try:
         rows = PageViewTotal.objects.all()
@@ -72,6 +77,11 @@ def fold() -> int:
     if count < total:
         lift(total)
     return max(count, total)
+
+
+def is_count(value: Any) -> TypeGuard[int]:
+    """Return whether the value can be a number of views, and fits its column."""
+    return isinstance(value, int) and 0 <= value < 10**18
 
 
 def folded() -> int:

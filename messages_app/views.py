@@ -12,6 +12,7 @@ from django.http import (
     HttpResponseRedirect,
     JsonResponse,
     QueryDict,
+    UnreadablePostError,
 )
 from django.shortcuts import render
 from django.urls import reverse
@@ -55,7 +56,7 @@ def read(request: HttpRequest) -> HttpResponse:
     page = wall_page.current(kept, cursor)
     if is_view and page.is_readable:
         return HttpResponse(page.show(view_count=page_views.settle(kept.view_count)))
-    if is_view:
+    if kept.view_count is not None:
         page_views.take_back()
     html = page.show(view_count=page_views.current())
     return HttpResponse(html) if page.is_readable else unavailable(html)
@@ -104,11 +105,15 @@ def read_form(request: HttpRequest) -> QueryDict:
     """
     # Some encodings that a client may declare raise where they are used.
     request.encoding = "utf-8"
-    if len(request.body) != int(request.META.get("CONTENT_LENGTH") or 0):
+    try:
+        body = request.body
+    except UnreadablePostError as error:
+        raise BadBody("cut off") from error
+    if len(body) != int(request.META.get("CONTENT_LENGTH") or 0):
         raise BadBody("cut off")
     if request.content_type == "application/x-www-form-urlencoded":
         try:
-            unquote_to_bytes(request.body).decode()
+            unquote_to_bytes(body).decode()
         except UnicodeDecodeError as error:
             raise BadBody("not UTF-8") from error
     return request.POST

@@ -1,5 +1,7 @@
 """The wall's first page as last built: its keys, its lifetime, its forgetting."""
 
+import functools
+import hashlib
 import json
 import logging
 import secrets
@@ -9,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.cache import cache
+from django.template.loader import get_template
 from django.utils.translation import get_language
 
 logger = logging.getLogger(__name__)
@@ -19,6 +23,9 @@ logger = logging.getLogger(__name__)
 VERSION_KEY = "wall:version"
 EPOCH_KEY = "wall:epoch"
 
+TEMPLATES = ["base.html"] + [
+    f"messages_app/{name}.html" for name in ("wall", "_message", "_form")
+]
 KEPT_SECONDS = 86_400  # so long an old page can stand in for a database that is away
 CLAIM_SECONDS = 2  # a builder that died holds the others up no longer than this
 WAIT_SECONDS = 1  # for another's page, before building one's own
@@ -26,11 +33,31 @@ LOOK_AGAIN_SECONDS = 0.005
 
 CUT = b"\0"  # between the header and the pieces; no message can hold it
 PIECES = 5  # of a page; another number is not a page of this code
+LAST_SECOND = 1e11  # in the year 5138; what is beyond it is no time
 
 
 def page_key() -> str:
-    """Return the key of the page in this request's language and this code's format."""
-    return f"wall:page:1:{get_language()}"
+    """Return the key of the page in this edition and this request's language."""
+    return f"wall:page:{edition()}:{get_language()}"
+
+
+def edition() -> str:
+    """Return what names the page's format, files, templates and settings.
+
+    So a release, or a start with another title, never shows the page of the one before.
+    """
+    return compute_edition() if settings.DEBUG else known_edition()
+
+
+def compute_edition() -> str:
+    """Return the edition of what stands on the disk and in the settings now."""
+    files = getattr(staticfiles_storage, "manifest_hash", "")
+    templates = [str(get_template(name).template.source) for name in TEMPLATES]  # type: ignore[attr-defined]  # Django's engine has it
+    parts = [PIECES, settings.WALL_TITLE, settings.WALL_PAGE_SIZE, files, *templates]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+
+
+known_edition = functools.cache(compute_edition)  # as long as the process lives
 
 
 def claim_key(version: str | None) -> str:
@@ -95,9 +122,15 @@ def unpack(kept: Any) -> tuple[Header | None, Sequence[bytes]]:
         first, *pieces = kept.split(CUT)
         version, epoch, built_at, fresh_until = json.loads(first)
         header = Header(version, epoch, float(built_at), float(fresh_until))
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError, OverflowError, RecursionError):
         return None, ()
-    return (header, pieces) if len(pieces) == PIECES else (None, ())
+    is_ours = (
+        len(pieces) == PIECES
+        and isinstance(version, str)
+        and isinstance(epoch, str)
+        and 0 <= header.built_at <= header.fresh_until < LAST_SECOND
+    )
+    return (header, pieces) if is_ours else (None, ())
 
 
 def claim(kept: Kept) -> bool:
@@ -138,13 +171,14 @@ def begin_build() -> Header:
 
 def keep(header: Header, pieces: Sequence[bytes]) -> None:
     """Keep the page, current until the version changes or WALL_CACHE_SECONDS are over."""
-    page = pack(header, pieces)
-    is_kept: Any = cache.set(page_key(), page, timeout=KEPT_SECONDS)  # type: ignore[func-returns-value]  # ours does
+    is_kept: Any = False
+    # A builder that a write overtook must not put its page over a newer one.
+    if cache.get(VERSION_KEY) == header.version:
+        page = pack(header, pieces)
+        is_kept = cache.set(page_key(), page, timeout=KEPT_SECONDS)  # type: ignore[func-returns-value]  # ours does
     logger.info(
         "The wall's page was built from the database; %s.",
-        f"cached for {settings.WALL_CACHE_SECONDS} s"
-        if is_kept
-        else "the cache is away",
+        f"cached for {settings.WALL_CACHE_SECONDS} s" if is_kept else "not cached",
     )
 
 

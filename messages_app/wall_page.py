@@ -60,6 +60,8 @@ def current(kept: wall_cache.Kept, cursor: Cursor | None = None) -> WallPage:
         return build(cursor) if cursor else newest(kept)
     except DatabaseError as error:
         logger.error("The messages cannot be read: %s", error)
+    # Looked at again: something may have been taken down while we waited.
+    kept = wall_cache.look()
     if kept.header and kept.is_harmless and not cursor:
         built_at = datetime.fromtimestamp(kept.header.built_at, UTC)
         since = f" Its messages are shown as of {built_at:%H:%M} UTC."
@@ -92,6 +94,10 @@ def build(cursor: Cursor | None) -> WallPage:
     size = settings.WALL_PAGE_SIZE
     rows = list(found.only("id", "content", "author_name", "created_at")[: size + 1])
     shown = rows[:size]
+    for message in shown:
+        # No form lets a NUL in, but a command could, and SQLite would keep it.
+        message.content = message.content.replace(CUT, "\ufffd")
+        message.author_name = message.author_name.replace(CUT, "\ufffd")
     context = {
         "message_list": shown,
         "is_older": cursor is not None,

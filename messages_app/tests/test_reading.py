@@ -2,6 +2,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import OperationalError
 
 from messages_app import wall_cache, wall_page
 from messages_app.models import Message
@@ -286,3 +287,19 @@ def test_an_older_page_has_nothing_to_stand_in(
     page()
     with database_away():
         assert client.get("/?before=0-0").status_code == 503
+
+
+def test_what_is_taken_down_while_a_reader_waits_for_the_database_never_stands_in(
+    make_message, client, page, monkeypatch, django_capture_on_commit_callbacks
+):
+    make_message("taken down")
+    page()
+    later(monkeypatch, 3600)
+
+    def hide_and_fail(cursor):
+        with django_capture_on_commit_callbacks(execute=True):
+            Message.objects.hide()
+        raise OperationalError("timeout")
+
+    monkeypatch.setattr(wall_page, "build", hide_and_fail)
+    assert "taken down" not in client.get("/").text

@@ -5,6 +5,7 @@ import time
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 
 from messages_app import wall_cache, wall_page
 from messages_app.models import Message
@@ -189,6 +190,30 @@ def test_a_builder_that_fails_lets_the_next_one_build(
     with database_away():
         assert client.get("/").status_code == 503
     assert wall_cache.claim(wall_cache.look())
+
+
+def test_a_builder_that_a_write_overtook_keeps_nothing_over_the_newer_page(
+    make_message, page, client, django_assert_num_queries
+):
+    header = wall_cache.begin_build()
+    old = wall_page.build(None)
+    make_message("news")
+    page()
+    wall_cache.keep(header, old.pieces)
+    with django_assert_num_queries(0):
+        assert "news" in client.get("/").text
+
+
+def test_another_edition_has_another_key(settings):
+    before = wall_cache.compute_edition()
+    settings.WALL_TITLE = "Renamed"
+    assert wall_cache.compute_edition() != before
+
+
+def test_a_nul_that_got_into_the_table_is_no_500(make_message, page):
+    if connection.vendor == "sqlite":  # PostgreSQL takes none
+        make_message("a\0b", author_name="c\0d")
+        assert "a\ufffdb" in page()
 
 
 def test_a_wall_whose_cache_lost_everything_is_built_again(make_message, page):
