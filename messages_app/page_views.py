@@ -25,7 +25,7 @@ def settle(count: int | None) -> int:
     The counting itself is one with the look into the cache: `wall_cache.look()`. The
     count is None while the cache is away: then the last fold is the total.
     """
-    if count is not None and not is_count(count):
+    if not is_count(count):
         count = None
     if count == 1:  # the first view ever, or the cache lost the counter
         count = lift(folded() + 1)

@@ -91,8 +91,8 @@ class Kept:
         # write keeps its page under the old version, where it no longer counts.
         return (
             self.header is not None
+            and self.is_harmless
             and self.header.version == self.version
-            and self.header.epoch == self.epoch
             and self.header.fresh_until > time.time()
         )
 
@@ -104,9 +104,10 @@ class Kept:
 
 def look(*, counter: str | None = None) -> Kept:
     """Return what the cache holds of the page, and count a view: one round trip."""
-    keys = [VERSION_KEY, EPOCH_KEY, page_key()]
+    page = page_key()
+    keys = [VERSION_KEY, EPOCH_KEY, page]
     count, found = cache.count_and_get(counter, keys)  # type: ignore[attr-defined]  # our back end
-    header, pieces = unpack(found.get(page_key()))
+    header, pieces = unpack(found.get(page))
     version, epoch = (token_or_none(found.get(key)) for key in (VERSION_KEY, EPOCH_KEY))
     return Kept(count, version, epoch, header, pieces)
 
@@ -154,16 +155,16 @@ def await_page(kept: Kept) -> Kept:
     return kept
 
 
-def begin_build() -> Header:
+def begin_build(kept: Kept) -> Header:
     """Return the header of a page that is now read from the database.
 
-    Version and epoch are those from before the query: a write in the middle of it makes
-    the page one that does not count.
+    Version and epoch are those of the last look, from before the query: a write in the
+    middle of it makes the page one that does not count.
     """
     now = time.time()
     return Header(
-        ensure_token(VERSION_KEY),
-        ensure_token(EPOCH_KEY),
+        kept.version or ensure_token(VERSION_KEY),
+        kept.epoch or ensure_token(EPOCH_KEY),
         built_at=now,
         fresh_until=now + settings.WALL_CACHE_SECONDS,
     )

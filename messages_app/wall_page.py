@@ -22,7 +22,7 @@ from messages_app.pagination import Cursor
 
 logger = logging.getLogger(__name__)
 
-CUT = "\0"
+CUT = wall_cache.CUT.decode()  # as the template writes it
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def newest(kept: wall_cache.Kept) -> WallPage:
     if kept.is_current:
         logger.debug("The wall's page came from the cache.")
         return WallPage(kept.pieces)
-    header = wall_cache.begin_build()
+    header = wall_cache.begin_build(kept)
     try:
         page = build(None)
     except DatabaseError:

@@ -1,6 +1,7 @@
 """The few fixtures: a cache of its own for each test, and messages to look at."""
 
 import secrets
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -43,6 +44,18 @@ def isolated(settings, tmp_path, monkeypatch):
         cache.delete_pattern("*")
     else:
         cache.clear()
+
+
+@pytest.fixture
+def seconds_left(settings):
+    """Return a function that tells how long the cache will still keep a key."""
+
+    def ask(key):
+        if settings.REDIS_URL:
+            return cache.ttl(key)
+        return cache._expire_info[cache.make_key(key)] - time.time()
+
+    return ask
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 import threading
 
 from django.core.cache import cache
-from django.db import connection
 
 from messages_app.cache_backends import BytesOrJSON
 
@@ -13,7 +12,7 @@ def test_bytes_and_plain_values_come_back_and_garbage_is_absent():
     assert serializer.loads(b"\x80\x04garbage") is None
 
 
-def test_a_number_is_raised_once_however_many_raise_it(db):
+def test_a_number_is_raised_once_however_many_raise_it():
     cache.set("number", 5, timeout=None)
     threads = [
         threading.Thread(target=cache.raise_to, args=("number", 900))
@@ -26,4 +25,3 @@ def test_a_number_is_raised_once_however_many_raise_it(db):
     assert cache.get("number") == 900
     assert cache.raise_to("number", 7) == 900
     assert cache.raise_to("absent", 7) == 7
-    connection.close()

@@ -271,7 +271,7 @@ def test_a_page_that_a_slow_builder_kept_after_a_hide_never_stands_in(
     make_message, client, database_away, django_capture_on_commit_callbacks
 ):
     make_message("taken down")
-    header = wall_cache.begin_build()
+    header = wall_cache.begin_build(wall_cache.look())
     slow = wall_page.build(None)
     with django_capture_on_commit_callbacks(execute=True):
         Message.objects.hide()

@@ -153,7 +153,7 @@ def test_a_write_in_the_middle_of_a_build_shows_at_the_next_look(
 def test_a_page_read_before_a_write_and_kept_after_it_does_not_count(
     make_message, page
 ):
-    header = wall_cache.begin_build()
+    header = wall_cache.begin_build(wall_cache.look())
     old = wall_page.build(None)
     make_message("written meanwhile")
     wall_cache.keep(header, old.pieces)
@@ -195,7 +195,7 @@ def test_a_builder_that_fails_lets_the_next_one_build(
 def test_a_builder_that_a_write_overtook_keeps_nothing_over_the_newer_page(
     make_message, page, client, django_assert_num_queries
 ):
-    header = wall_cache.begin_build()
+    header = wall_cache.begin_build(wall_cache.look())
     old = wall_page.build(None)
     make_message("news")
     page()
