@@ -123,10 +123,12 @@ def post_worker_init(worker: Any) -> None:
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """Keep the views counted since the last fold."""
+    """Deliver what Redis is still owed, and keep the views since the last fold."""
     from django.apps import apps
 
     if apps.ready:  # not when a worker fails before Django is set up
-        from messages_app import page_views
+        from messages_app import page_views, wall_cache
 
+        wall_cache.owed.pay()
+        page_views.look(views=0)  # which counts the owed ones
         page_views.fold()

@@ -142,14 +142,29 @@ SERVER_PORT = env.number("PORT", 8000, at_most=65_535)
 SERVER_THREADS = env.number("THREADS", 8, at_most=64)  # of one process
 
 POSTGRESQL = {
-    "CONN_HEALTH_CHECKS": True,  # a restarted server costs no visitor an error
+    "ENGINE": "messages_app.postgresql",  # Django's, with a breaker
     "OPTIONS": {
         "connect_timeout": 2,  # seconds
-        # As many connections as threads, so that no request waits for another's.
-        "pool": {"min_size": 1, "max_size": SERVER_THREADS, "timeout": 2},
+        # Of a query and of its wait for a lock; `migrate` lifts both.
+        "options": "-c statement_timeout=5s -c lock_timeout=2s",
+        # A server that vanished from the network is noticed after some 15 seconds.
+        "keepalives_idle": 5,  # seconds
+        "keepalives_interval": 5,
+        "keepalives_count": 2,
+        "tcp_user_timeout": 15_000,  # milliseconds
+        "pool": {
+            "min_size": 1,
+            # Fewer than threads: some are left to show the cached page, whatever the
+            # database does.
+            "max_size": max(1, SERVER_THREADS * 3 // 4),
+            "timeout": 1,  # seconds to wait for one
+            # Its own tries grow apart to minutes; the breaker's come every second.
+            "reconnect_timeout": 0.1,
+        },
     },
 }
 SQLITE = {
+    "ENGINE": "django.db.backends.sqlite3",
     "CONN_MAX_AGE": None,  # each thread keeps its connection
     "OPTIONS": {
         # Take the write lock at BEGIN: a deferred transaction that finds the database
@@ -161,11 +176,8 @@ SQLITE = {
     },
 }
 
-database = env.database("DATABASE_URL") or {
-    "ENGINE": "django.db.backends.sqlite3",
-    "NAME": DATA_DIR / "wall.sqlite3",
-}
-defaults = SQLITE if "sqlite" in database["ENGINE"] else POSTGRESQL
+database = env.database("DATABASE_URL") or {"NAME": DATA_DIR / "wall.sqlite3"}
+defaults = POSTGRESQL if "postgresql" in database.pop("ENGINE", "") else SQLITE
 if database["NAME"] == DATA_DIR / "wall.sqlite3":
     with suppress(OSError):  # told by the database when it cannot open its file
         make_data_folder()
@@ -188,6 +200,8 @@ CACHES = {
         "LOCATION": REDIS_URL,
         "OPTIONS": {
             "SERIALIZER": "messages_app.cache_backends.BytesOrJSON",
+            # With its breaker: see there.
+            "CONNECTION_POOL_CLASS": "messages_app.cache_backends.WatchedPool",
             "SOCKET_CONNECT_TIMEOUT": 0.25,  # seconds
             "SOCKET_TIMEOUT": 0.25,  # seconds
             # Without Redis the wall is slower, not gone.
@@ -279,7 +293,7 @@ WALL_NAME_MAX_LENGTH = env.number("WALL_NAME_MAX_LENGTH", 80, at_most=200)  # ch
 # At least 5: a builder holds its claim for 2.
 WALL_CACHE_SECONDS = env.number("WALL_CACHE_SECONDS", 60, at_least=5, at_most=3_600)
 WALL_STATUS_SECONDS = env.number("WALL_STATUS_SECONDS", 10, at_most=3_600)
-WALL_FOLD_SECONDS = env.number("WALL_FOLD_SECONDS", 10, at_most=3_600)
+WALL_FOLD_SECONDS = env.number("WALL_FOLD_SECONDS", 10, at_least=2, at_most=3_600)
 WALL_FORM_SECONDS = env.number(
     "WALL_FORM_SECONDS", 86_400, at_least=60, at_most=604_800
 )

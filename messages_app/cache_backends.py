@@ -1,12 +1,15 @@
-"""Django's cache back ends, with the one question that each page view asks of them.
+"""Django's cache back ends, with the questions that the wall asks of them.
 
-`count_and_get()` counts a view and reads all keys of the page in one round trip. The
-embedded wall asks its memory the same.
+`count_and_get()` counts views and reads all keys of the page in one round trip;
+`set_surely()` tells whether it set what must not be missed. The embedded wall asks its
+memory the same. Redis is asked through a breaker, which is here so that nobody who uses
+the cache needs a `try`.
 """
 
 import json
 import threading
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.cache.backends.locmem import LocMemCache
@@ -14,7 +17,11 @@ from django_redis.cache import RedisCache, omit_exception
 from django_redis.client.default import _main_exceptions
 from django_redis.exceptions import ConnectionInterrupted
 from django_redis.serializers.base import BaseSerializer
-from redis.exceptions import ResponseError
+from redis.connection import Connection, ConnectionPool
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+
+from messages_app.breaker import Breaker
 
 # What JSON never begins with: the page, whose bytes are kept as they are.
 BYTES = b"\0"
@@ -41,7 +48,8 @@ class BytesOrJSON(BaseSerializer):
 # KEYS[1] becomes the larger of itself and ARGV[1]; in one step, so that views counted
 # meanwhile are never overwritten.
 RAISE = """
-local kept = redis.call('GET', KEYS[1]) or '0'
+local kept = redis.pcall('GET', KEYS[1])
+if type(kept) ~= 'string' then kept = '0' end
 local now = string.match(kept, '^%d+$') and #kept < 19 and tonumber(kept) or 0
 local floor = tonumber(ARGV[1])
 if now >= floor then return now end
@@ -50,35 +58,85 @@ return floor
 """
 
 
-class WallRedisCache(RedisCache):
-    @omit_exception(return_value=(None, {}))
-    def count_and_get(
-        self, counter: str | None, keys: Collection[str]
-    ) -> tuple[int | None, dict[str, Any]]:
-        """Add one to the counter, if one is named; return it and what the keys hold.
+class NotSent(RedisConnectionError):
+    """Nothing went to Redis, so nothing was done there."""
 
-        The count is None when Redis is away or could not count (it is full, or a
-        replica that takes no writes); a counter that was absent is 1.
+
+class WatchedPool(ConnectionPool):
+    """The connections to one Redis, which a breaker watches."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        told = self.connection_kwargs
+        place = told.get("path") or f"{told.get('host')}:{told.get('port')}"
+        self.breaker = Breaker(f"Redis at {place}")
+
+    def get_connection(self, *args: Any, **kwargs: Any) -> Connection:
+        """Return a connection; raise NotSent when there is none, or at once while away."""
+        if not self.breaker.may_ask():
+            raise NotSent(self.breaker.reason)
+        try:
+            return super().get_connection(*args, **kwargs)
+        except (RedisError, OSError) as error:
+            self.breaker.failed(str(error))
+            raise NotSent(str(error)) from error
+
+    def release(self, connection: Any) -> None:
+        """Take a connection back; one that failed on its way has been closed."""
+        if connection.is_connected:
+            self.breaker.answered()
+        else:
+            self.breaker.failed("no answer, or not in time")
+        super().release(connection)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What `count_and_get()` gives."""
+
+    found: dict[str, Any] | None  # None: the cache is away
+    count: int | None = None  # None: not counted; it is away, full or takes no writes
+    was_sent: bool = False  # False: surely not counted
+    was_absent: bool = False  # the counter, before
+
+
+class WallRedisCache(RedisCache):
+    def count_and_get(
+        self, counter: str | None, by: int, keys: Collection[str]
+    ) -> Answer:
+        """Read the keys and add to the counter, if one is named: one round trip."""
+        client = self.client
+        pipeline = client.get_client(write=True).pipeline(transaction=False)
+        pipeline.mget([client.make_key(key) for key in keys])
+        if counter:
+            pipeline.incrby(client.make_key(counter), by)
+        try:
+            values, *counted = pipeline.execute(raise_on_error=False)
+        except NotSent:
+            return Answer(None, None, was_sent=False)
+        except _main_exceptions:
+            return Answer(None, None, was_sent=True)
+        if isinstance(values, RedisError):
+            return Answer(None, None, was_sent=True)
+        pairs = zip(keys, values, strict=True)
+        found = {key: client.decode(kept) for key, kept in pairs if kept is not None}
+        count = counted[0] if counted and isinstance(counted[0], int) else None
+        # An error is an answer: Redis has counted nothing.
+        return Answer(found, count, was_sent=count is not None, was_absent=count == by)
+
+    def set_surely(self, values: dict[str, Any]) -> bool:
+        """Set the values without expiry, or none of them; return whether they are set.
+
+        It asks even while nobody else asks, for what is set here must not be missed.
         """
         client = self.client
         redis = client.get_client(write=True)
-        pipeline = redis.pipeline(transaction=False)
-        pipeline.mget([client.make_key(key) for key in keys])
-        if counter:
-            pipeline.incr(client.make_key(counter))
+        coded = {client.make_key(key): client.encode(values[key]) for key in values}
         try:
-            values, *counted = pipeline.execute(raise_on_error=False)
-        except _main_exceptions as error:
-            raise ConnectionInterrupted(connection=redis) from error
-        if isinstance(values, ResponseError):
-            values = []
-        found = {
-            key: client.decode(value)
-            for key, value in zip(keys, values, strict=False)
-            if value is not None
-        }
-        count = counted[0] if counted and isinstance(counted[0], int) else None
-        return count, found
+            with redis.connection_pool.breaker.insisting():
+                return bool(redis.mset(coded))
+        except _main_exceptions:
+            return False
 
     @omit_exception
     def raise_to(self, key: str, floor: int) -> int | None:
@@ -101,14 +159,19 @@ class WallLocMemCache(LocMemCache):
         return True
 
     def count_and_get(
-        self, counter: str | None, keys: Collection[str]
-    ) -> tuple[int | None, dict[str, Any]]:
-        """Add one to the counter, if one is named; return it and what the keys hold."""
-        count = None
+        self, counter: str | None, by: int, keys: Collection[str]
+    ) -> Answer:
+        """Read the keys and add to the counter, if one is named."""
+        found, count = self.get_many(keys), None
         if counter:
             self.add(counter, 0, timeout=None)
-            count = self.incr(counter)
-        return count, self.get_many(keys)
+            count = self.incr(counter, by)
+        return Answer(found, count, was_sent=True, was_absent=count == by)
+
+    def set_surely(self, values: dict[str, Any]) -> bool:
+        """Set the values without expiry."""
+        self.set_many(values, timeout=None)
+        return True
 
     def raise_to(self, key: str, floor: int) -> int | None:
         """Lift a number that is lower, or absent; return it."""

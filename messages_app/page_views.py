@@ -1,70 +1,88 @@
 """The page-view counter: counted in the cache, folded into the database."""
 
 import logging
-import time
+import threading
 from contextlib import suppress
 from typing import Any, TypeGuard
 
-from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError
 from django.db.models import F
 from django.db.models.functions import Greatest
 
+from messages_app import wall_cache
+from messages_app.cache_backends import Answer
 from messages_app.models import PageViewTotal
 
 logger = logging.getLogger(__name__)
 
 COUNT_KEY = "wall:views"
-FOLD_KEY = "wall:views:folded"  # there for WALL_FOLD_SECONDS after each fold
 
 
-def settle(count: int | None) -> int:
-    """Return the total to show, given the counter after this view was counted.
+class Memory:
+    """What this process remembers of the counter."""
 
-    The counting itself is one with the look into the cache: `wall_cache.look()`. The
-    count is None while the cache is away: then the last fold is the total.
-    """
-    if not is_count(count):
-        count = None
-    if count == 1:  # the first view ever, or the cache lost the counter
-        count = lift(folded() + 1)
-    if is_fold_due():
-        count = max(fold(), count or 0)
-    return folded() if count is None else count
+    def __init__(self) -> None:
+        self.seen = 0  # the counter, when it last answered
+        self.floor = 0  # what it cannot be below: the row, when last read, or more
+        self._owed = 0  # views that were never sent to the cache
+        self._lock = threading.Lock()
 
+    def owe(self, views: int) -> None:
+        """Remember views to be sent later."""
+        with self._lock:
+            self._owed += views
 
-def take_back() -> None:
-    """Uncount a view that was counted and then not given."""
-    with suppress(ValueError):  # the cache lost the counter meanwhile
-        cache.decr(COUNT_KEY)
-
-
-# When this process next asks whether a fold is due; so most views ask nobody.
-_next_fold = {"at": 0.0}  # seconds of the monotonic clock
+    def take_owed(self) -> int:
+        """Return the views to be sent now, which are then owed no more."""
+        if not self._owed:
+            return 0
+        with self._lock:
+            owed, self._owed = self._owed, 0
+        return owed
 
 
-def is_fold_due() -> bool:
-    """Return True to one request of all processes in WALL_FOLD_SECONDS."""
-    now = time.monotonic()
-    if now < _next_fold["at"]:
-        return False
-    is_due = cache.add(FOLD_KEY, 1, timeout=settings.WALL_FOLD_SECONDS)
-    # Another process has folded, up to ten seconds ago: so ask again soon.
-    _next_fold["at"] = now + (settings.WALL_FOLD_SECONDS if is_due else 1)
-    return is_due
+memory = Memory()
 
 
-def current() -> int:
-    """Return the total without counting a view."""
+def look(*, views: int) -> wall_cache.Kept:
+    """Look into the cache for the page, and count so many views on the way."""
+    views += memory.take_owed()
+    kept = wall_cache.look(counter=COUNT_KEY, views=views)
+    answer = kept.answer
+    # Only what was surely not counted is sent again: one that timed out may have been.
+    if not answer.was_sent:
+        memory.owe(views)
+    if is_count(answer.count):
+        memory.seen = answer.count
+        if answer.was_absent:  # the first views ever, or the cache lost the counter
+            memory.floor = read_row() + answer.count
+            lift(memory.floor)
+    return kept
+
+
+def total(answer: Answer) -> int:
+    """Return the number to show; while the cache does not count, the last one known."""
+    if is_count(answer.count):
+        # Below the floor: a fold has just lifted the counter.
+        return max(answer.count, memory.floor)
+    return max(memory.seen, memory.floor) or read_row()
+
+
+def take_back(answer: Answer, views: int) -> int:
+    """Uncount views that were counted and then not given; return the number to show."""
+    if views and answer.count is not None:
+        with suppress(ValueError):  # the cache lost the counter meanwhile
+            cache.decr(COUNT_KEY, views)
+    elif not answer.was_sent:
+        memory.owe(-views)
+    return max(total(answer) - views, 0)
+
+
+def fold() -> None:
+    """Make the row the larger of row and counter, and lift a lower counter."""
     count = cache.get(COUNT_KEY)
-    return count if is_count(count) else folded()
-
-
-def fold() -> int:
-    """Make the row the larger of row and counter, lift a lower counter; return it."""
-    count = cache.get(COUNT_KEY)
-    if not is_count(count):  # lost, or not ours
+    if not is_count(count):  # lost, not ours, or the cache is away
         count = 0
     try:
         rows = PageViewTotal.objects.all()
@@ -72,11 +90,10 @@ def fold() -> int:
             rows.bulk_create([PageViewTotal(total=count)], ignore_conflicts=True)
     except DatabaseError as error:
         logger.warning("The view count cannot be folded: %s", error)
-        return count
-    total = folded()
-    if count < total:
-        lift(total)
-    return max(count, total)
+        return
+    memory.floor = read_row()
+    if count < memory.floor:
+        lift(memory.floor)
 
 
 def is_count(value: Any) -> TypeGuard[int]:
@@ -84,7 +101,7 @@ def is_count(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and 0 <= value < 10**18
 
 
-def folded() -> int:
+def read_row() -> int:
     """Return the total as last folded into the database; 0 while that is away."""
     try:
         return PageViewTotal.objects.values_list("total", flat=True).first() or 0

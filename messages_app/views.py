@@ -22,7 +22,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 from django.views.defaults import bad_request
 
-from messages_app import health, page_views, status, wall_cache, wall_page
+from messages_app import health, page_views, status, wall_page
 from messages_app.forms import MessageForm
 from messages_app.pagination import BadCursor, Cursor
 from messages_app.same_origin import is_same_origin
@@ -51,15 +51,12 @@ def read(request: HttpRequest) -> HttpResponse:
         cursor = None if before is None else Cursor.parse(before)
     except BadCursor as error:
         return bad_request(request, error)
-    is_view = request.method == "GET"
-    kept = wall_cache.look(counter=page_views.COUNT_KEY if is_view else None)
+    views = 1 if request.method == "GET" else 0
+    kept = page_views.look(views=views)
     page = wall_page.current(kept, cursor)
-    if is_view and page.is_readable:
-        return HttpResponse(page.show(view_count=page_views.settle(kept.view_count)))
-    if kept.view_count is not None:
-        page_views.take_back()
-    html = page.show(view_count=page_views.current())
-    return HttpResponse(html) if page.is_readable else unavailable(html)
+    if page.is_readable:
+        return HttpResponse(page.show(view_count=page_views.total(kept.answer)))
+    return unavailable(page.show(view_count=page_views.take_back(kept.answer, views)))
 
 
 def post(request: HttpRequest) -> HttpResponse:
@@ -121,8 +118,9 @@ def read_form(request: HttpRequest) -> QueryDict:
 
 def refuse(form: MessageForm, status_code: int) -> HttpResponse:
     """Answer with the page again, the visitor's text in it, and what to mend."""
-    page = wall_page.current(wall_cache.look())
-    html = page.show_refused(form, view_count=page_views.current())
+    kept = page_views.look(views=0)
+    page = wall_page.current(kept)
+    html = page.show_refused(form, view_count=page_views.total(kept.answer))
     if status_code == 503:
         return unavailable(html)
     return HttpResponse(html, status=status_code)

@@ -1,10 +1,18 @@
-"""The wall's first page as last built: its keys, its lifetime, its forgetting."""
+"""The wall's first page as last built: its keys, its lifetime, its forgetting.
+
+A page is kept together with the version it was built for, and shown only while that is
+still the version: validated when read, never deleted when written. A reader that began
+before a write keeps its page under the old version, where it no longer counts.
+
+Pages are kept in the cache that all processes share. While that is away, or could not be
+told of a change that this process made, the same protocol runs on this process's own
+memory, where a page counts for a second.
+"""
 
 import functools
 import hashlib
 import json
 import logging
-import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +23,10 @@ from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.cache import cache
 from django.template.loader import get_template
 from django.utils.translation import get_language
+
+from messages_app.cache_backends import Answer, WallLocMemCache
+from messages_app.owed import OwedTokens, new_token
+from messages_app.sqlite_watch import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +39,7 @@ TEMPLATES = ["base.html"] + [
     f"messages_app/{name}.html" for name in ("wall", "_message", "_form")
 ]
 KEPT_SECONDS = 86_400  # so long an old page can stand in for a database that is away
+OWN_SECONDS = 1  # so long this process's own page counts: nobody tells it of changes
 CLAIM_SECONDS = 2  # a builder that died holds the others up no longer than this
 WAIT_SECONDS = 1  # for another's page, before building one's own
 LOOK_AGAIN_SECONDS = 0.005
@@ -35,10 +48,24 @@ CUT = b"\0"  # between the header and the pieces; no message can hold it
 PIECES = 5  # of a page; another number is not a page of this code
 LAST_SECOND = 1e11  # in the year 5138; what is beyond it is no time
 
+own = WallLocMemCache("the wall while the shared cache is away", {})
+owed = OwedTokens()
+watch = Watch()
+
 
 def page_key() -> str:
     """Return the key of the page in this edition and this request's language."""
     return f"wall:page:{edition()}:{get_language()}"
+
+
+def checked_key() -> str:
+    """Return the key that is there while that page was lately compared with the table."""
+    return f"wall:checked:{edition()}:{get_language()}"
+
+
+def claim_key(version: str | None) -> str:
+    """Return the key by which one process tells that it builds or checks the page."""
+    return f"wall:claim:{version}:{get_language()}"
 
 
 def edition() -> str:
@@ -53,16 +80,11 @@ def compute_edition() -> str:
     """Return the edition of what stands on the disk and in the settings now."""
     files = getattr(staticfiles_storage, "manifest_hash", "")
     templates = [str(get_template(name).template.source) for name in TEMPLATES]  # type: ignore[attr-defined]  # Django's engine has it
-    parts = [PIECES, settings.WALL_TITLE, settings.WALL_PAGE_SIZE, files, *templates]
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+    parts = [Header._fields, PIECES, settings.WALL_TITLE, settings.WALL_PAGE_SIZE]
+    return hashlib.sha256(repr([*parts, files, *templates]).encode()).hexdigest()[:12]
 
 
 known_edition = functools.cache(compute_edition)  # as long as the process lives
-
-
-def claim_key(version: str | None) -> str:
-    """Return the key by which one process tells that it builds the page."""
-    return f"wall:claim:{version}:{get_language()}"
 
 
 class Header(NamedTuple):
@@ -70,25 +92,31 @@ class Header(NamedTuple):
 
     version: str  # those before its query
     epoch: str
+    digest: str  # of the messages it shows
     built_at: float  # seconds since 1970
     fresh_until: float
 
 
 @dataclass(frozen=True)
 class Kept:
-    """What one look into the cache found."""
+    """What one look into a cache found."""
 
-    view_count: int | None  # after this view; None: not counted
+    cache: Any  # the shared one, or this process's own
+    answer: Answer  # to the counting
     version: str | None
     epoch: str | None
+    is_checked: bool  # against the table, in the last WALL_FOLD_SECONDS
     header: Header | None  # None: there is no page
     pieces: Sequence[bytes]
 
     @property
     def is_current(self) -> bool:
         """Whether the page may be shown as it is."""
-        # Validated when read, not deleted when written: a reader that began before a
-        # write keeps its page under the old version, where it no longer counts.
+        return self.is_valid and self.is_checked
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the page is that of this version, and not too old."""
         return (
             self.header is not None
             and self.is_harmless
@@ -102,14 +130,27 @@ class Kept:
         return self.header is not None and self.header.epoch == self.epoch
 
 
-def look(*, counter: str | None = None) -> Kept:
-    """Return what the cache holds of the page, and count a view: one round trip."""
-    page = page_key()
-    keys = [VERSION_KEY, EPOCH_KEY, page]
-    count, found = cache.count_and_get(counter, keys)  # type: ignore[attr-defined]  # our back end
+def look(*, counter: str | None = None, views: int = 0, source: Any = cache) -> Kept:
+    """Return what there is of the page, and count views: one round trip."""
+    watch.tell_if_changed(forget_for_good)
+    page, checked = page_key(), checked_key()
+    keys = [VERSION_KEY, EPOCH_KEY, page, checked]
+    answer = Answer(None)
+    if source is not own and not owed:
+        answer = source.count_and_get(counter, views, keys)
+    found = answer.found
+    if found is None:
+        source, found = own, own.get_many(keys)
     header, pieces = unpack(found.get(page))
-    version, epoch = (token_or_none(found.get(key)) for key in (VERSION_KEY, EPOCH_KEY))
-    return Kept(count, version, epoch, header, pieces)
+    return Kept(
+        cache=source,
+        answer=answer,
+        version=token_or_none(found.get(VERSION_KEY)),
+        epoch=token_or_none(found.get(EPOCH_KEY)),
+        is_checked=checked in found,
+        header=header,
+        pieces=pieces,
+    )
 
 
 def pack(header: Header, pieces: Sequence[bytes]) -> bytes:
@@ -121,102 +162,121 @@ def unpack(kept: Any) -> tuple[Header | None, Sequence[bytes]]:
     """Return header and pieces; nothing for what is absent, damaged or not ours."""
     try:
         first, *pieces = kept.split(CUT)
-        version, epoch, built_at, fresh_until = json.loads(first)
-        header = Header(version, epoch, float(built_at), float(fresh_until))
+        *texts, built_at, fresh_until = json.loads(first)
+        version, epoch, digest = texts
+        header = Header(version, epoch, digest, float(built_at), float(fresh_until))
     except (AttributeError, TypeError, ValueError, OverflowError, RecursionError):
         return None, ()
     is_ours = (
         len(pieces) == PIECES
-        and isinstance(version, str)
-        and isinstance(epoch, str)
+        and all(isinstance(text, str) for text in texts)
         and 0 <= header.built_at <= header.fresh_until < LAST_SECOND
     )
     return (header, pieces) if is_ours else (None, ())
 
 
-def claim(kept: Kept) -> bool:
-    """Return whether this process is the one to build the page that `kept` lacks.
-
-    Of all that lack it, one is chosen; while the cache is away, everyone is.
-    """
-    key = claim_key(kept.version)
-    return cache.add(key, 1, timeout=CLAIM_SECONDS) or cache.get(key) is None
-
-
 def await_page(kept: Kept) -> Kept:
-    """Return what there is once it is current, or this process is to build it.
+    """Return what there is once it is current, or this process is to build or check it.
 
     A write while one waits opens a new choice: its version has a claim of its own.
     """
     deadline = time.monotonic() + WAIT_SECONDS
-    while not (kept.is_current or claim(kept) or time.monotonic() > deadline):
+    while not kept.is_current and time.monotonic() < deadline:
+        is_chosen = claim(kept)
+        if is_chosen:
+            break
+        if is_chosen is None:  # it went away, or takes no writes
+            kept = look(source=own)
+            continue
         time.sleep(LOOK_AGAIN_SECONDS)
-        kept = look()
+        kept = look(source=kept.cache)
     return kept
 
 
-def begin_build(kept: Kept) -> Header:
+def claim(kept: Kept) -> bool | None:
+    """Return whether this caller is the one to do what the page lacks.
+
+    Of all that lack it, one is chosen. None: the cache cannot tell.
+    """
+    return kept.cache.add(claim_key(kept.version), 1, timeout=CLAIM_SECONDS)
+
+
+def release(kept: Kept) -> None:
+    """Let those who wait for the page stop waiting."""
+    kept.cache.delete(claim_key(kept.version))
+
+
+def begin(kept: Kept) -> Header:
     """Return the header of a page that is now read from the database.
 
     Version and epoch are those of the last look, from before the query: a write in the
     middle of it makes the page one that does not count.
     """
     now = time.time()
+    seconds = OWN_SECONDS if kept.cache is own else settings.WALL_CACHE_SECONDS
     return Header(
-        kept.version or ensure_token(VERSION_KEY),
-        kept.epoch or ensure_token(EPOCH_KEY),
+        kept.version or ensure_token(kept.cache, VERSION_KEY),
+        kept.epoch or ensure_token(kept.cache, EPOCH_KEY),
+        digest="",  # not known yet
         built_at=now,
-        fresh_until=now + settings.WALL_CACHE_SECONDS,
+        fresh_until=now + seconds,
     )
 
 
-def keep(header: Header, pieces: Sequence[bytes]) -> None:
-    """Keep the page, current until the version changes or WALL_CACHE_SECONDS are over."""
-    is_kept: Any = False
+def keep(kept: Kept, header: Header, pieces: Sequence[bytes]) -> None:
+    """Keep the page, current until the version changes or its time is over."""
+    is_kept = False
+    # Outdated pages stand in only from the shared cache: this process alone would not
+    # know what others took down since.
+    seconds = OWN_SECONDS if kept.cache is own else KEPT_SECONDS
     # A builder that a write overtook must not put its page over a newer one.
-    if cache.get(VERSION_KEY) == header.version:
+    if kept.cache.get(VERSION_KEY) == header.version:
         page = pack(header, pieces)
-        is_kept = cache.set(page_key(), page, timeout=KEPT_SECONDS)  # type: ignore[func-returns-value]  # ours does
+        is_kept = kept.cache.set(page_key(), page, timeout=seconds)
+    fresh = round(header.fresh_until - header.built_at)
     logger.info(
         "The wall's page was built from the database; %s.",
-        f"cached for {settings.WALL_CACHE_SECONDS} s" if is_kept else "not cached",
+        f"cached for {fresh} s" if is_kept else "not cached",
     )
 
 
-def release(version: str | None) -> None:
-    """Let those who wait for a page stop waiting."""
-    cache.delete(claim_key(version))
+def mark_checked(kept: Kept) -> bool:
+    """Tell that the page shows what is in the table; True to one in WALL_FOLD_SECONDS.
+
+    What no version tells of (raw SQL, a process killed before it could tell, a Redis that
+    lost its last second) is so found after that time.
+    """
+    return kept.cache.add(checked_key(), 1, timeout=settings.WALL_FOLD_SECONDS - 1)
 
 
 def forget() -> None:
     """Put every page built so far out of date, in all processes: there is more to show."""
-    cache.set(VERSION_KEY, new_token(), timeout=None)
+    renew(VERSION_KEY)
 
 
 def forget_for_good() -> None:
     """Let no page built so far be shown again, not even while the database is away."""
-    cache.set_many({VERSION_KEY: new_token(), EPOCH_KEY: new_token()}, timeout=None)
+    renew(VERSION_KEY, EPOCH_KEY)
 
 
-def ensure_token(key: str) -> str:
+def renew(*keys: str) -> None:
+    """Replace these tokens: here at once, elsewhere as soon as the cache can be told."""
+    own.set_surely({key: new_token() for key in keys})
+    owed.renew(*keys)
+
+
+def ensure_token(source: Any, key: str) -> str:
     """Return the token at the key, which gets one if it has none, or garbage."""
     token = new_token()
     # add(): of two that find none, the second takes the first one's.
-    cache.add(key, token, timeout=None)
-    if kept := token_or_none(cache.get(key)):
+    source.add(key, token, timeout=None)
+    if kept := token_or_none(source.get(key)):
         return kept
     # Garbage; or the cache is away, and any token will do: nothing is kept.
-    cache.set(key, token, timeout=None)
+    source.set(key, token, timeout=None)
     return token
 
 
 def token_or_none(value: Any) -> str | None:
     """Return the value if it can be one of our tokens."""
     return value if isinstance(value, str) else None
-
-
-def new_token() -> str:
-    """Return a text that was never used."""
-    # Not a number: one that a restored or lagging Redis brings back would make an old
-    # page valid again. And setting a token twice is the same as setting it once.
-    return secrets.token_hex(8)

@@ -5,6 +5,7 @@ writes a NUL, which no message can hold, around both and in place of the form's 
 page is kept as the pieces between them, so that showing it is joining bytes.
 """
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.template.loader import render_to_string
 
-from messages_app import form_key, wall_cache
+from messages_app import form_key, page_views, wall_cache
 from messages_app.forms import MessageForm
 from messages_app.models import Message
 from messages_app.pagination import Cursor
@@ -57,7 +58,7 @@ def current(kept: wall_cache.Kept, cursor: Cursor | None = None) -> WallPage:
     While the database is away that is the last page, or one that tells so.
     """
     try:
-        return build(cursor) if cursor else newest(kept)
+        return older(cursor) if cursor else newest(kept)
     except DatabaseError as error:
         logger.error("The messages cannot be read: %s", error)
     # Looked at again: something may have been taken down while we waited.
@@ -75,35 +76,55 @@ def newest(kept: wall_cache.Kept) -> WallPage:
     if kept.is_current:
         logger.debug("The wall's page came from the cache.")
         return WallPage(kept.pieces)
-    header = wall_cache.begin_build(kept)
+    header = wall_cache.begin(kept)
     try:
-        page = build(None)
+        rows = read()
     except DatabaseError:
-        wall_cache.release(kept.version)
+        wall_cache.release(kept)
         raise
-    wall_cache.keep(header, page.pieces)
+    header = header._replace(digest=digest(rows))
+    if not (kept.header and kept.is_valid):
+        page = WallPage(render_list(rows))
+        wall_cache.keep(kept, header, page.pieces)
+    elif kept.header.digest == header.digest:
+        page = WallPage(kept.pieces)
+    else:  # nobody told of what has changed, so it can be anything
+        wall_cache.forget_for_good()
+        return newest(wall_cache.look())
+    if wall_cache.mark_checked(kept):
+        page_views.fold()
     return page
 
 
-def build(cursor: Cursor | None) -> WallPage:
-    """Return the page made from the database; raise DatabaseError without one."""
+def older(cursor: Cursor) -> WallPage:
+    """Return the page that begins below the cursor."""
+    return WallPage(render_list(read(cursor), is_older=True))
+
+
+def read(cursor: Cursor | None = None) -> list[Message]:
+    """Return the page's messages, and one more if there are older ones."""
     found = Message.objects.visible()
     if cursor:
         found = found.before(cursor)
-    # One more than is shown tells whether there are older ones.
-    size = settings.WALL_PAGE_SIZE
-    rows = list(found.only("id", "content", "author_name", "created_at")[: size + 1])
-    shown = rows[:size]
+    found = found.only("id", "content", "author_name", "created_at")
+    return list(found[: settings.WALL_PAGE_SIZE + 1])
+
+
+def digest(rows: Sequence[Message]) -> str:
+    """Return what differs when the page would."""
+    shown = [(row.id, row.content, row.author_name, row.created_at) for row in rows]
+    return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
+
+
+def render_list(rows: Sequence[Message], *, is_older: bool = False) -> list[bytes]:
+    """Return the pieces of a page with these messages; one too many is not shown."""
+    shown = rows[: settings.WALL_PAGE_SIZE]
     for message in shown:
         # No form lets a NUL in, but a command could, and SQLite would keep it.
         message.content = message.content.replace(CUT, "\ufffd")
         message.author_name = message.author_name.replace(CUT, "\ufffd")
-    context = {
-        "message_list": shown,
-        "is_older": cursor is not None,
-        "older": shown[-1].cursor if len(rows) > size else None,
-    }
-    return WallPage(render(context))
+    last = shown[-1].cursor if len(rows) > len(shown) else None
+    return render({"message_list": shown, "is_older": is_older, "older": last})
 
 
 def render(context: dict[str, Any]) -> list[bytes]:

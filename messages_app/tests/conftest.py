@@ -9,7 +9,8 @@ from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.db import OperationalError, connection
 
-from messages_app import page_views
+from messages_app import owed, page_views, wall_cache
+from messages_app.breaker import Breaker
 from messages_app.models import Message
 
 # What the embedded wall has no server for is no test of it.
@@ -28,7 +29,13 @@ def isolated(settings, tmp_path, monkeypatch):
     # On a Redis that may have other users, no key of theirs is touched.
     prefix = f"test-{secrets.token_hex(8)}"
     settings.CACHES = {"default": {**settings.CACHES["default"], "KEY_PREFIX": prefix}}
-    monkeypatch.setitem(page_views._next_fold, "at", 0.0)
+    # What a process remembers, each test begins without.
+    monkeypatch.setattr(page_views, "memory", page_views.Memory())
+    monkeypatch.setattr(wall_cache, "owed", owed.OwedTokens())
+    wall_cache.own.clear()
+    if settings.REDIS_URL:
+        pool = cache.client.get_client().connection_pool
+        monkeypatch.setattr(pool, "breaker", Breaker("Redis"))
     # Passwords of moderators who live for one test need no slow hash.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     # Not the hashed names, nor their folder: `collectstatic` makes both.

@@ -271,11 +271,11 @@ def test_a_page_that_a_slow_builder_kept_after_a_hide_never_stands_in(
     make_message, client, database_away, django_capture_on_commit_callbacks
 ):
     make_message("taken down")
-    header = wall_cache.begin_build(wall_cache.look())
-    slow = wall_page.build(None)
+    kept = wall_cache.look()
+    header, slow = wall_cache.begin(kept), wall_page.render_list(wall_page.read())
     with django_capture_on_commit_callbacks(execute=True):
         Message.objects.hide()
-    wall_cache.keep(header, slow.pieces)
+    wall_cache.keep(kept, header, slow)
     with database_away():
         assert "taken down" not in client.get("/").text
 
@@ -296,10 +296,10 @@ def test_what_is_taken_down_while_a_reader_waits_for_the_database_never_stands_i
     page()
     later(monkeypatch, 3600)
 
-    def hide_and_fail(cursor):
+    def hide_and_fail():
         with django_capture_on_commit_callbacks(execute=True):
             Message.objects.hide()
         raise OperationalError("timeout")
 
-    monkeypatch.setattr(wall_page, "build", hide_and_fail)
+    monkeypatch.setattr(wall_page, "read", hide_and_fail)
     assert "taken down" not in client.get("/").text

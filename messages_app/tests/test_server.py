@@ -288,6 +288,6 @@ def test_without_redis_the_wall_is_read_and_written(tmp_path):
         assert (status, "without Redis" in html) == (200, True)
         assert '"cache": "unavailable"' in wall.get("/status")[1]
         assert '"status": "degraded"' in wall.get("/readyz")[1]
-        assert "built from the database; not cached." in wall.log.read_text()
+        assert "built from the database; cached for 1 s." in wall.log.read_text()
     finally:
         wall.end(signal.SIGKILL)

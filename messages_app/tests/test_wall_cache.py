@@ -20,7 +20,10 @@ def test_a_cached_page_needs_no_query(
         client.get("/")
 
 
-def test_the_page_is_built_again_after_sixty_seconds(make_message, page, monkeypatch):
+def test_the_page_is_built_again_after_sixty_seconds(
+    make_message, page, monkeypatch, settings
+):
+    settings.WALL_FOLD_SECONDS = 3600  # or it would be compared before
     make_message()
     page()
     Message.objects.all().annotate()._raw_delete(Message.objects.db)  # as raw SQL would
@@ -137,15 +140,15 @@ def test_the_page_is_forgotten_after_the_commit_not_before(
 def test_a_write_in_the_middle_of_a_build_shows_at_the_next_look(
     make_message, page, monkeypatch
 ):
-    build = wall_page.build
+    read = wall_page.read
 
-    def build_and_be_overtaken(cursor):
-        built = build(cursor)
-        monkeypatch.undo()
+    def read_and_be_overtaken():
+        rows = read()
+        monkeypatch.setattr(wall_page, "read", read)
         make_message("written meanwhile")
-        return built
+        return rows
 
-    monkeypatch.setattr(wall_page, "build", build_and_be_overtaken)
+    monkeypatch.setattr(wall_page, "read", read_and_be_overtaken)
     assert "written meanwhile" not in page()
     assert "written meanwhile" in page()
 
@@ -153,10 +156,10 @@ def test_a_write_in_the_middle_of_a_build_shows_at_the_next_look(
 def test_a_page_read_before_a_write_and_kept_after_it_does_not_count(
     make_message, page
 ):
-    header = wall_cache.begin_build(wall_cache.look())
-    old = wall_page.build(None)
+    kept = wall_cache.look()
+    header, old = wall_cache.begin(kept), wall_page.render_list(wall_page.read())
     make_message("written meanwhile")
-    wall_cache.keep(header, old.pieces)
+    wall_cache.keep(kept, header, old)
     assert "written meanwhile" in page()
 
 
@@ -195,11 +198,11 @@ def test_a_builder_that_fails_lets_the_next_one_build(
 def test_a_builder_that_a_write_overtook_keeps_nothing_over_the_newer_page(
     make_message, page, client, django_assert_num_queries
 ):
-    header = wall_cache.begin_build(wall_cache.look())
-    old = wall_page.build(None)
+    kept = wall_cache.look()
+    header, old = wall_cache.begin(kept), wall_page.render_list(wall_page.read())
     make_message("news")
     page()
-    wall_cache.keep(header, old.pieces)
+    wall_cache.keep(kept, header, old)
     with django_assert_num_queries(0):
         assert "news" in client.get("/").text
 

@@ -1,0 +1,67 @@
+"""After a server failed, ask it only once a second, so that no visitor pays for each try.
+
+The pattern is known as a circuit breaker (M. Nygard, "Release It!", 2007).
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+logger = logging.getLogger(__name__)
+
+ASK_AGAIN_SECONDS = 1.0
+
+
+class Breaker:
+    """What one process knows of one server: whether it is worth asking."""
+
+    def __init__(self, server: str) -> None:
+        self.server = server  # as the log names it
+        self.reason = ""  # why it cannot be asked; empty while it answers
+        self._ask_again_at = 0.0  # seconds of the monotonic clock
+        self._lock = threading.Lock()
+        self._thread = threading.local()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the server failed when it was last asked."""
+        return bool(self.reason)
+
+    def may_ask(self) -> bool:
+        """Return whether to ask: always of a server that answers, else to one in a second."""
+        if not self.reason or getattr(self._thread, "insists", False):
+            return True
+        with self._lock:
+            now = time.monotonic()
+            if now < self._ask_again_at:
+                return False
+            self._ask_again_at = now + ASK_AGAIN_SECONDS
+            return True
+
+    @contextmanager
+    def insisting(self) -> Iterator[None]:
+        """Let this thread ask in any case."""
+        self._thread.insists = True
+        try:
+            yield
+        finally:
+            self._thread.insists = False
+
+    def failed(self, reason: str) -> None:
+        """Remember that the server did not answer; tell it once."""
+        with self._lock:
+            is_news, self.reason = not self.reason, reason
+            self._ask_again_at = time.monotonic() + ASK_AGAIN_SECONDS
+        if is_news:
+            logger.warning("%s does not answer: %s", self.server, reason)
+
+    def answered(self) -> None:
+        """Remember that the server answers; tell it once."""
+        if not self.reason:
+            return
+        with self._lock:
+            is_news, self.reason = bool(self.reason), ""
+        if is_news:
+            logger.warning("%s answers again.", self.server)

@@ -1,0 +1,98 @@
+"""Django's PostgreSQL back end, for a wall that stays calm when the server does not.
+
+A dead server is asked once a second, by one thread of the process. A hung one (stopped,
+cut off without a word) answers nothing and keeps no statement_timeout, so whoever has
+waited for a moment looks whether it still lets anyone in.
+"""
+
+from contextlib import closing
+from typing import Any
+
+import psycopg
+from django.db.backends.postgresql import base
+from psycopg.errors import _WaitTimeout
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from messages_app.breaker import Breaker
+
+SLOW_SECONDS = 0.5  # without an answer, then the server is looked after
+PATIENCE_SECONDS = 6.0  # more, for one that lives: its own limits end a query before
+
+breaker = Breaker("PostgreSQL")
+
+
+class Connection(psycopg.Connection[Any]):
+    """A connection that gives a hung server up."""
+
+    patience: float | None = PATIENCE_SECONDS  # None: it waits for ever
+
+    def wait(
+        self, gen: Any, interval: float = 0.1, timeout: float | None = None
+    ) -> Any:
+        """Return what the server answers; raise OperationalError if it does not."""
+        if timeout is not None or self.patience is None:
+            return super().wait(gen, interval, timeout)
+        try:
+            return super().wait(gen, interval, SLOW_SECONDS)
+        except _WaitTimeout:
+            pass
+        try:
+            look_after(self.info.get_parameters() | {"password": self.info.password})
+            return super().wait(gen, interval, self.patience)
+        except psycopg.OperationalError:
+            # Given up, not ended: its answer would be taken for the next query's.
+            if self.info.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
+                self.pgconn.finish()
+            raise
+
+
+def look_after(parameters: dict[str, Any]) -> None:
+    """Raise OperationalError, with the reason, if the server lets nobody in."""
+    if breaker.is_open:  # another thread has just looked
+        raise psycopg.OperationalError(breaker.reason)
+    try:
+        with closing(psycopg.connect(**parameters)):
+            pass
+    except psycopg.OperationalError as error:
+        breaker.failed(str(error).strip())
+        raise
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.settings_dict["OPTIONS"]["pool"].setdefault("connection_class", Connection)
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Return a connection that works; raise OperationalError at once while away."""
+        if not breaker.may_ask():
+            raise psycopg.OperationalError(breaker.reason)
+        try:
+            connection = super().get_new_connection(conn_params)
+            pool = self.pool  # type: ignore[attr-defined]  # the stubs lack it
+            while pool and not is_alive(connection):
+                pool.putconn(connection)  # which puts a new one in its place
+                if breaker.is_open:
+                    raise psycopg.OperationalError(breaker.reason)
+                connection = super().get_new_connection(conn_params)
+        except PoolTimeout:
+            # All are in use, or the server is away. If so, this tells why.
+            look_after(conn_params)
+            raise
+        breaker.answered()
+        return connection
+
+    def lift_limits(self) -> None:
+        """Let this connection's queries take the time they need."""
+        with self.cursor() as cursor:
+            cursor.execute("SET statement_timeout = 0; SET lock_timeout = 0")
+        self.connection.patience = None
+
+
+def is_alive(connection: Connection) -> bool:
+    """Return whether the connection has outlived its server's last restart."""
+    try:
+        ConnectionPool.check_connection(connection)
+    except psycopg.OperationalError:
+        return False
+    return True
