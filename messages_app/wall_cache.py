@@ -63,11 +63,6 @@ def checked_key() -> str:
     return f"wall:checked:{edition()}:{get_language()}"
 
 
-def claim_key(version: str | None) -> str:
-    """Return the key by which one process tells that it builds or checks the page."""
-    return f"wall:claim:{version}:{get_language()}"
-
-
 def edition() -> str:
     """Return what names the page's format, files, templates and settings.
 
@@ -123,6 +118,12 @@ class Kept:
             and self.header.version == self.version
             and self.header.fresh_until > time.time()
         )
+
+    @property
+    def claim_key(self) -> str:
+        """The key by which one process tells that it builds the page, or checks it."""
+        lack = "check" if self.is_valid else "page"
+        return f"wall:claim:{lack}:{self.version}:{get_language()}"
 
     @property
     def is_harmless(self) -> bool:
@@ -198,12 +199,12 @@ def claim(kept: Kept) -> bool | None:
 
     Of all that lack it, one is chosen. None: the cache cannot tell.
     """
-    return kept.cache.add(claim_key(kept.version), 1, timeout=CLAIM_SECONDS)
+    return kept.cache.add(kept.claim_key, 1, timeout=CLAIM_SECONDS)
 
 
 def release(kept: Kept) -> None:
     """Let those who wait for the page stop waiting."""
-    kept.cache.delete(claim_key(kept.version))
+    kept.cache.delete(kept.claim_key)
 
 
 def begin(kept: Kept) -> Header:

@@ -5,10 +5,12 @@ cut off without a word) answers nothing and keeps no statement_timeout, so whoev
 waited for a moment looks whether it still lets anyone in.
 """
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import psycopg
+from django.db import DatabaseError
 from django.db.backends.postgresql import base
 from psycopg.errors import _WaitTimeout
 from psycopg_pool import ConnectionPool, PoolTimeout
@@ -54,7 +56,7 @@ def look_after(parameters: dict[str, Any]) -> None:
         with closing(psycopg.connect(**parameters)):
             pass
     except psycopg.OperationalError as error:
-        breaker.failed(str(error).strip())
+        breaker.failed(" ".join(str(error).split()))
         raise
 
 
@@ -82,11 +84,21 @@ class DatabaseWrapper(base.DatabaseWrapper):
         breaker.answered()
         return connection
 
-    def lift_limits(self) -> None:
+    @contextmanager
+    def without_limits(self) -> Iterator[None]:
         """Let this connection's queries take the time they need."""
+        self.set_limits("SET statement_timeout = 0; SET lock_timeout = 0", None)
+        try:
+            yield
+        finally:
+            with suppress(DatabaseError):  # it broke meanwhile, and is not used again
+                reset = "RESET statement_timeout; RESET lock_timeout"
+                self.set_limits(reset, PATIENCE_SECONDS)
+
+    def set_limits(self, sql: str, patience: float | None) -> None:
         with self.cursor() as cursor:
-            cursor.execute("SET statement_timeout = 0; SET lock_timeout = 0")
-        self.connection.patience = None
+            cursor.execute(sql)
+        self.connection.patience = patience
 
 
 def is_alive(connection: Connection) -> bool:

@@ -14,7 +14,11 @@ from messages_app.breaker import Breaker
 from messages_app.models import Message
 
 # What the embedded wall has no server for is no test of it.
-collect_ignore = [] if django_settings.REDIS_URL else ["test_redis.py"]
+collect_ignore = []
+if not django_settings.REDIS_URL:
+    collect_ignore += ["test_redis.py", "test_redis_away.py"]
+if "postgresql" not in django_settings.DATABASES["default"]["ENGINE"]:
+    collect_ignore += ["test_postgresql.py"]
 
 
 def pytest_report_header():

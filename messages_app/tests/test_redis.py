@@ -8,7 +8,7 @@ from django.core.cache import cache
 from redis import Redis
 from redis.connection import AbstractConnection
 
-from messages_app import page_views, wall_cache
+from messages_app import form_key, page_views, wall_cache
 
 
 @pytest.fixture
@@ -37,16 +37,65 @@ def seen(redis, settings):
     return watch
 
 
-def test_a_warm_page_is_one_trip_and_no_query(
-    seen, make_message, page, client, django_assert_num_queries
+LOOK = ["MGET", "INCRBY"]  # sent together: see the next test
+
+# What each address asks for: commands of Redis, and queries (with BEGIN and COMMIT).
+COSTS = {
+    "a warm page": (lambda c: c.get("/"), LOOK, 0),
+    "its head": (lambda c: c.head("/"), LOOK, 0),
+    "an older page": (lambda c: c.get("/?before=0-0"), LOOK, 1),
+    "no such place": (lambda c: c.get("/?before=x"), [], 0),
+    "a post": (lambda c: c.post("/", {"content": "a"}), ["MSET"], 1),
+    "a post with a key": (
+        lambda c: c.post("/", {"content": "a", "form_key": form_key.new()}),
+        ["MSET"],
+        4,  # is it there already, BEGIN, INSERT, COMMIT
+    ),
+    "a refused post": (lambda c: c.post("/", {"content": ""}), LOOK, 0),
+    "a post from elsewhere": (
+        lambda c: c.post("/", {"content": "a"}, headers={"Origin": "http://x.example"}),
+        LOOK,
+        0,
+    ),
+    "the time": (lambda c: c.get("/status"), ["GET"], 0),
+    "is it alive": (lambda c: c.get("/livez"), [], 0),
+    "is it ready": (lambda c: c.get("/readyz"), ["SET", "GET"], 1),
+    "no such page": (lambda c: c.get("/nowhere"), [], 0),
+    "sign in": (lambda c: c.get("/admin/login/"), [], 0),
+}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("ask", "commands", "queries"), COSTS.values(), ids=COSTS)
+def test_each_address_costs_exactly(
+    seen, client, ask, commands, queries, django_assert_num_queries
 ):
-    make_message()
-    page()
-    with django_assert_num_queries(0):
-        # Sent together, in one pipeline: see the next test.
-        assert seen(lambda: client.get("/")) == ["MGET", "INCRBY"]
-        assert seen(lambda: client.head("/")) == ["MGET", "INCRBY"]
-        assert seen(lambda: client.post("/", {"content": ""})) == ["MGET", "INCRBY"]
+    for address in ["/", "/status", "/readyz"]:
+        client.get(address)
+    with django_assert_num_queries(queries):
+        assert seen(lambda: ask(client)) == commands
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_first_reader_after_a_write_costs_exactly(
+    seen, client, django_assert_num_queries
+):
+    client.get("/")
+    client.post("/", {"content": "news"})
+    claim, keep, check = ["SET"], ["GET", "SET"], ["SET"]
+    with django_assert_num_queries(1):
+        assert seen(lambda: client.get("/")) == [*LOOK, *claim, *keep, *check]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_reader_who_compares_and_folds_costs_exactly(
+    seen, client, django_assert_num_queries
+):
+    client.get("/")
+    cache.delete(wall_cache.checked_key())  # as time does
+    claim, check, fold = ["SET"], ["SET"], ["GET"]
+    with django_assert_num_queries(3):  # the list; the row, written and read
+        assert seen(lambda: client.get("/")) == [*LOOK, *claim, *check, *fold]
 
 
 def test_the_look_is_sent_as_one(redis, monkeypatch):

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, models
 
 from messages_app import wall_cache, wall_page
 from messages_app.models import Message
@@ -32,6 +32,44 @@ def test_the_page_is_built_again_after_sixty_seconds(
     assert "Hello, wall" in page()
     monkeypatch.setattr(wall_cache.time, "time", lambda: now + 61)
     assert "Hello, wall" not in page()
+
+
+@pytest.mark.parametrize("change", ["written", "taken down"])
+def test_what_nobody_told_of_shows_when_the_page_is_compared(
+    make_message, page, change
+):
+    make_message("old words")
+    page()
+    if change == "written":  # as by raw SQL, or by a process killed before it told
+        models.QuerySet(Message).bulk_create([Message(content="new words")])
+    else:
+        models.QuerySet(Message).update(status="hidden")
+    assert "old words" in page()
+    cache.delete(wall_cache.checked_key())  # as time does
+    html = page()
+    assert ("new words" in html) == (change == "written")
+    assert ("old words" in html) == (change == "written")
+
+
+def test_a_page_that_is_compared_and_right_is_not_built_again(
+    make_message, page, caplog
+):
+    make_message()
+    page()
+    cache.delete(wall_cache.checked_key())
+    caplog.clear()
+    with caplog.at_level(logging.INFO, logger="messages_app"):
+        assert "Hello, wall" in page()
+    assert "built" not in caplog.text
+
+
+def test_one_of_many_compares(make_message, page):
+    make_message()
+    page()
+    cache.delete(wall_cache.checked_key())
+    kept = wall_cache.look()
+    assert wall_cache.claim(kept)
+    assert not wall_cache.claim(kept)
 
 
 WRITES = {

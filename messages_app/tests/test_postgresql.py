@@ -1,0 +1,113 @@
+"""What the wall asks of PostgreSQL, and what it does when there is no answer."""
+
+import time
+
+import psycopg
+import pytest
+from django.db import OperationalError, connection
+
+from messages_app.breaker import Breaker
+from messages_app.postgresql import base
+
+
+@pytest.fixture(autouse=True)
+def own_breaker(monkeypatch):
+    monkeypatch.setattr(base, "breaker", Breaker("PostgreSQL"))
+
+
+def ask(sql, on=connection):
+    with on.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone()[0]
+
+
+@pytest.fixture
+def other(db):
+    """A second connection to the test's database, as another thread has."""
+    other = connection.copy()
+    yield other
+    other.close()
+
+
+def test_queries_and_locks_have_a_limit(other):
+    assert ask("SHOW statement_timeout", other) == "5s"
+    assert ask("SHOW lock_timeout", other) == "2s"
+
+
+def test_a_migration_has_none(other):
+    with other.without_limits():
+        assert ask("SHOW statement_timeout", other) == "0"
+        assert ask("SHOW lock_timeout", other) == "0"
+        assert other.connection.patience is None
+    assert ask("SHOW statement_timeout", other) == "5s"
+    assert other.connection.patience == base.PATIENCE_SECONDS
+
+
+def test_there_are_threads_left_when_all_connections_are_in_use():
+    settings = connection.settings_dict["OPTIONS"]["pool"]
+    assert settings["max_size"] == 6  # of 8 threads
+
+
+def test_a_server_that_is_slow_but_lets_others_in_is_waited_for(other, monkeypatch):
+    monkeypatch.setattr(base, "SLOW_SECONDS", 0.05)
+    assert ask("SELECT 7 FROM pg_sleep(0.2)", other) == 7
+
+
+def test_a_server_that_lets_nobody_in_is_given_up(other, monkeypatch):
+    ask("SELECT 1", other)
+    monkeypatch.setattr(base, "SLOW_SECONDS", 0.05)
+
+    def refuse(**parameters):
+        raise psycopg.OperationalError("connection timeout expired")
+
+    monkeypatch.setattr(base.psycopg, "connect", refuse)
+    with pytest.raises(OperationalError, match="connection timeout expired"):
+        ask("SELECT 1 FROM pg_sleep(30)", other)
+    assert base.breaker.is_open
+    assert other.connection.closed
+
+
+def test_one_that_lets_others_in_but_never_answers_is_given_up(other, monkeypatch):
+    ask("SELECT 1", other)
+    monkeypatch.setattr(base, "SLOW_SECONDS", 0.05)
+    other.connection.patience = 0.1
+    with pytest.raises(OperationalError):
+        ask("SELECT 1 FROM pg_sleep(30)", other)
+    assert other.connection.closed
+
+
+@pytest.fixture
+def nowhere():
+    """A connection to a server that is not there."""
+    elsewhere = connection.copy(alias="nowhere")
+    elsewhere.settings_dict.update(HOST="127.0.0.1", PORT="1")
+    yield elsewhere
+    elsewhere.close_pool()
+
+
+def test_a_dead_server_is_told_with_its_host_and_asked_once_a_second(
+    nowhere, monkeypatch
+):
+    with pytest.raises(psycopg.OperationalError, match=r"127\.0\.0\.1.*port 1"):
+        nowhere.get_new_connection(nowhere.get_connection_params())
+    monkeypatch.setattr(base.DatabaseWrapper, "pool", None)  # not asked again
+    with pytest.raises(psycopg.OperationalError, match=r"127\.0\.0\.1.*port 1"):
+        nowhere.get_new_connection(nowhere.get_connection_params())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_restarted_server_costs_no_visitor_an_error(client, make_message):
+    others = [connection.copy() for _ in range(4)]
+    for other in others:
+        ask("SELECT 1", other)
+    for other in [connection, *others]:
+        other.close()  # gives it back to the pool
+    with psycopg.connect(**connection.get_connection_params()) as admin:
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    begin = time.monotonic()
+    assert client.get("/").status_code == 200
+    # Not a measurement: the pool's own way round dead connections fails after this.
+    assert time.monotonic() - begin < 0.9

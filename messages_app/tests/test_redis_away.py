@@ -1,0 +1,221 @@
+"""What visitors get while Redis is stopped, hung, full or takes no writes."""
+
+import logging
+import shutil
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from django.core.cache import cache
+
+from config.servers import Folders, start_valkey
+from messages_app import breaker, owed, page_views, wall_cache
+from messages_app.models import Message
+
+
+class Redis:
+    """A Valkey of the test's own, to be mistreated."""
+
+    def __init__(self, folder):
+        self.folders = Folders(folder, folder, [])
+        self.start()
+
+    def start(self):
+        self.server = start_valkey(self.folders)
+        self.server.wait_until_it_answers(time.monotonic() + 20)
+
+    def stop(self):
+        self.server.stop()
+
+    def hang(self):
+        self.server.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        self.server.process.send_signal(signal.SIGCONT)
+
+    def fill(self):
+        cache.client.get_client().config_set("maxmemory", "1")
+
+    def take_no_writes(self):
+        # As a replica does whose primary is gone.
+        cache.client.get_client().execute_command("REPLICAOF", "127.0.0.1", "1")
+
+
+@pytest.fixture
+def redis(settings):
+    folder = Path(tempfile.mkdtemp(prefix="wall-"))  # a socket's path must be short
+    own = Redis(folder)
+    settings.CACHES = {
+        "default": {**settings.CACHES["default"], "LOCATION": own.server.url}
+    }
+    yield own
+    own.go_on()
+    own.stop()
+    settings.CACHES = {**settings.CACHES}  # close what still points there
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def moved_clock(monkeypatch):
+    """Return a function that moves the breaker's clock on."""
+
+    def move(seconds):
+        now = time.monotonic() + seconds
+        monkeypatch.setattr(breaker.time, "monotonic", lambda: now)
+
+    return move
+
+
+def wait_until_paid():
+    deadline = time.monotonic() + 10
+    while wall_cache.owed and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not wall_cache.owed
+
+
+FAULTS = ["stop", "hang", "fill", "take_no_writes"]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_wall_is_read_and_written_at_once(redis, client, page, post, fault):
+    post("before")
+    page()
+    getattr(redis, fault)()
+    assert "before" in page()
+    assert post("meanwhile").status_code == 303
+    assert "meanwhile" in page()
+    assert client.get("/status").status_code == 200
+    assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_hidden_meanwhile_is_gone_at_once(
+    redis, page, make_message, fault, django_capture_on_commit_callbacks
+):
+    make_message("taken down")
+    page()
+    getattr(redis, fault)()
+    with django_capture_on_commit_callbacks(execute=True):
+        Message.objects.hide()
+    assert "taken down" not in page()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_within_a_second_one_page_serves_all(
+    redis, client, page, fault, django_assert_num_queries
+):
+    page()
+    getattr(redis, fault)()
+    page()
+    with django_assert_num_queries(0):
+        assert client.get("/").status_code == 200
+
+
+def test_what_others_wrote_meanwhile_shows_after_a_second(redis, page, monkeypatch):
+    redis.stop()
+    page()
+    Message.objects.bulk_create([Message(content="by another process")])  # tells nobody
+    later = time.time() + 1.1
+    monkeypatch.setattr(wall_cache.time, "time", lambda: later)
+    assert "by another process" in page()
+
+
+def test_a_hung_redis_is_waited_for_once_not_by_every_visitor(redis, page, monkeypatch):
+    page()
+    redis.hang()
+    page()
+    tries = []
+    monkeypatch.setattr(
+        cache.client.get_client().connection_pool,
+        "make_connection",
+        lambda: tries.append(1),
+    )
+    page()
+    assert tries == []
+
+
+def test_a_change_that_redis_missed_is_told_as_soon_as_it_listens(redis, page, post):
+    page()
+    missed = wall_cache.look().version
+    redis.hang()
+    post("missed")
+    assert wall_cache.owed
+    redis.go_on()
+    wait_until_paid()
+    assert wall_cache.look(source=cache).version != missed
+
+
+def test_until_then_this_process_trusts_no_page_of_the_others(
+    redis, page, post, monkeypatch
+):
+    page()
+    monkeypatch.setattr(owed, "RETRY_SECONDS", 10)
+    redis.hang()
+    post("missed by Redis")
+    redis.go_on()
+    assert wall_cache.owed
+    assert "missed by Redis" in page()
+
+
+def test_each_try_has_a_token_of_its_own(redis, monkeypatch):
+    # The first may have arrived after all, and a page been built and outdated under it.
+    tokens = []
+    monkeypatch.setattr(
+        type(cache._connections[cache._alias]),
+        "set_surely",
+        lambda self, values: tokens.extend(values.values()),
+    )
+    wall_cache.owed._keys.add(wall_cache.VERSION_KEY)
+    assert not wall_cache.owed.pay()
+    assert not wall_cache.owed.pay()
+    assert len(set(tokens)) == 2
+
+
+def test_views_that_were_never_sent_are_counted_later(redis, page, moved_clock):
+    page()
+    redis.stop()
+    assert "viewed 1 time." in page()
+    page()
+    redis.start()
+    moved_clock(2)
+    assert "viewed 4 times." in page()  # Redis lost the first one, which was folded
+
+
+def test_views_that_timed_out_are_not_sent_twice(redis, page, moved_clock):
+    page()
+    redis.hang()
+    page()  # waits in Redis' socket, and is counted when it goes on
+    page()  # never sent
+    redis.go_on()
+    moved_clock(2)
+    assert "viewed 4 times." in page()
+
+
+def test_the_log_tells_once_that_redis_is_gone_and_once_that_it_is_back(
+    redis, page, caplog, moved_clock
+):
+    page()
+    caplog.set_level(logging.WARNING)
+    redis.stop()
+    for _ in range(3):
+        page()
+    redis.start()
+    moved_clock(2)
+    page()
+    told = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert len(told) == 2
+    assert "does not answer" in told[0]
+    assert "answers again" in told[1]
+
+
+def test_an_emptied_redis_is_filled_again_and_the_count_goes_on(redis, page, post):
+    post("still here")
+    for _ in range(3):
+        page()
+    page_views.fold()
+    cache.clear()  # FLUSHDB
+    html = page()
+    assert "still here" in html
+    assert "viewed 4 times." in html
