@@ -22,7 +22,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 from django.views.defaults import bad_request
 
-from messages_app import health, page_views, status, wall_page
+from messages_app import health, page_views, recent_posts, status, wall_page
 from messages_app.forms import MessageForm
 from messages_app.pagination import BadCursor, Cursor
 from messages_app.same_origin import is_same_origin
@@ -78,7 +78,10 @@ def post(request: HttpRequest) -> HttpResponse:
             return refuse(form, 403)
         if not form.is_valid():
             return refuse(form, 422)
-        form.save()
+        message = form.instance
+        posted = recent_posts.digest(message.content, message.author_name)
+        if posted not in recent_posts.read(request):
+            form.save()
     except DatabaseError as error:
         logger.error("A message cannot be stored: %s", error)
         form.refuse(
@@ -87,7 +90,9 @@ def post(request: HttpRequest) -> HttpResponse:
             code="database_away",
         )
         return refuse(form, 503)
-    return HttpResponseSeeOther(reverse("messages_app:wall"))
+    response = HttpResponseSeeOther(reverse("messages_app:wall"))
+    recent_posts.remember(request, response, posted)
+    return response
 
 
 class BadBody(ValueError):

@@ -1,11 +1,12 @@
 import re
+import time
 from datetime import datetime, timedelta
 
 import pytest
 from django.core import signing
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from messages_app import form_key
+from messages_app import form_key, recent_posts
 from messages_app.models import Message
 
 
@@ -123,10 +124,64 @@ def test_an_edited_resend_is_another_message(post, page):
     assert Message.objects.count() == 3
 
 
-def test_the_same_text_from_another_form_is_another_message(post, page):
+def test_the_same_text_from_another_browser_is_another_message(post, page, client):
     post("+1", form_key=key_in(page()))
+    client.cookies.clear()
     post("+1", form_key=key_in(page()))
     assert Message.objects.count() == 2
+
+
+# Back: the text comes up again, in a form with another key
+
+
+def test_back_and_post_again_is_one_message_and_one_answer(post, page):
+    first = post("Once", form_key=key_in(page()))
+    second = post("Once", form_key=key_in(page()))
+    assert (first.status_code, second.status_code) == (303, 303)
+    assert Message.objects.count() == 1
+
+
+def test_back_and_post_something_else_is_another_message(post, page):
+    post("Once", form_key=key_in(page()))
+    post("Once more", form_key=key_in(page()))
+    post("Once", author_name="Ada", form_key=key_in(page()))
+    assert Message.objects.count() == 3
+
+
+def test_the_same_text_after_ten_minutes_is_another_message(post, page, monkeypatch):
+    post("+1")
+    later = time.time() + 601
+    monkeypatch.setattr(time, "time", lambda: later)
+    post("+1")
+    assert Message.objects.count() == 2
+
+
+def test_a_refused_text_is_not_remembered_as_posted(post, page, database_away):
+    with database_away():
+        assert post("at last", form_key=key_in(page())).status_code == 503
+    assert post("at last", form_key=key_in(page())).status_code == 303
+    assert Message.objects.count() == 1
+
+
+@pytest.mark.parametrize("cookie", ["x", "e30:x:y", ""])
+def test_a_forged_cookie_is_none(post, client, cookie):
+    client.cookies["posted"] = cookie
+    assert post().status_code == 303
+    assert Message.objects.count() == 1
+
+
+def test_the_cookie_is_for_who_posts_and_holds_no_text(post, client):
+    assert not client.get("/").cookies
+    assert not post("").cookies
+    cookie = post("a secret").cookies["posted"]
+    assert (cookie["httponly"], cookie["samesite"]) == (True, "Strict")
+    assert "secret" not in str(signing.loads(cookie.value, salt=recent_posts.SALT))
+
+
+def test_a_browser_that_posts_a_lot_keeps_a_small_cookie(post):
+    for number in range(40):
+        cookie = post(f"number {number}").cookies["posted"]
+    assert len(cookie.value) < 2000
 
 
 def test_a_post_without_a_key_is_a_message(post):
