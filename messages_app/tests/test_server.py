@@ -203,6 +203,59 @@ def test_after_a_write_one_reader_of_many_builds_the_page(served_wall):
         assert log.count("was built from the database") == built + 1
 
 
+SLOW_READER = """
+import django
+django.setup()
+from messages_app import wall_cache, wall_page
+kept = wall_cache.look()
+header, rows = wall_cache.begin(kept), wall_page.read()
+print("has read", flush=True)
+input()
+page = wall_cache.pack(header, wall_page.render_list(rows))
+wall_cache.cache.set(wall_cache.page_key(), page, timeout=60)
+wall_cache.mark_checked(kept)
+"""
+
+
+@pytest.mark.skipif(not os.environ.get("REDIS_URL"), reason="one process has no other")
+def test_a_reader_of_another_process_who_began_before_a_write_brings_nothing_back(
+    served_wall,
+):
+    served_wall.get("/")
+    join = [*served_wall.before[:-3], "--join", str(served_wall.folder / "servers")]
+    with subprocess.Popen(
+        [*join, "--", sys.executable, "-c", SLOW_READER],
+        cwd=ROOT,
+        env=bare(DJANGO_SETTINGS_MODULE="config.settings"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as reader:
+        assert reader.stdout.readline() == "has read\n"
+        served_wall.post_only({"content": "written meanwhile"})
+        reader.communicate("go on\n")
+    assert reader.returncode == 0
+    assert "written meanwhile" in served_wall.get("/")[1]
+
+
+@pytest.mark.skipif(bool(os.environ.get("REDIS_URL")), reason="for one SQLite file")
+def test_what_manage_py_changes_shows_at_once_on_the_embedded_wall(served_wall):
+    assert "taken down" in served_wall.get("/", {"content": "taken down"})[1]
+    hide = (
+        "from messages_app.models import Message; print(Message.objects.all().hide())"
+    )
+    ran = subprocess.run(
+        [sys.executable, "manage.py", "shell", "--no-imports", "-c", hide],
+        cwd=ROOT,
+        env=bare(**served_wall.variables),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout == "1\n"
+    assert "taken down" not in served_wall.get("/")[1]
+
+
 def test_ctrl_c_ends_it_cleanly_and_the_next_start_goes_on(served_wall):
     served_wall.get("/", {"content": "still here"})
     for _ in range(5):
