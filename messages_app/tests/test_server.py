@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -298,6 +298,15 @@ def test_the_log_tells_where_the_wall_is_and_nothing_of_its_visitors(served_wall
 def test_no_header_of_a_client_makes_a_500(served_wall):
     for header in ["SCRIPT_NAME", "SCRIPT-NAME", "PATH_INFO", "X-Forwarded-Proto"]:
         assert served_wall.get("/", headers={header: "/admin"})[0] == 200
+
+
+def test_clients_that_leave_their_connections_open_hold_nobody_up(served_wall):
+    request = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    with ExitStack() as left_open:
+        for _ in range(48):
+            client = socket.create_connection(("127.0.0.1", served_wall.port))
+            left_open.enter_context(client).sendall(request)
+        assert served_wall.get("/")[0] == 200  # or it raises after 20 seconds
 
 
 def test_a_worker_that_hears_ctrl_c_alone_goes_on(served_wall):
