@@ -34,6 +34,9 @@ test-embedded: .venv/test .venv/servers staticfiles/staticfiles.json  ## all tes
 test-full: .venv/test .venv/servers staticfiles/staticfiles.json  ## all tests on real servers (or DATABASE_URL, REDIS_URL)
 	@$(PY) -m config.servers -- $(PY) -m pytest -n auto $(ARGS)
 
+chaos: .venv/test .venv/servers staticfiles/staticfiles.json  ## ten minutes of faults (ARGS="--seed N --minutes M")
+	@$(PY) -m messages_app.tests.chaos $(ARGS)
+
 lint: .venv/dev  ## format, lint, types
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .
@@ -73,7 +76,7 @@ staticfiles/staticfiles.json: .venv/base $(STATIC)
 	@$(PY) manage.py collectstatic --noinput --clear --verbosity 0
 	@touch $@
 
-.PHONY: help run stack moderator dev test test-embedded test-full lint lock clean
+.PHONY: help run stack moderator dev test test-embedded test-full chaos lint lock clean
 .DELETE_ON_ERROR:
 # One pip at a time in one .venv.
 .NOTPARALLEL:

@@ -26,8 +26,9 @@ ROOT = Path(__file__).resolve().parents[2]
 class ServedWall:
     """A gunicorn of its own on a free port, with its own database and cache."""
 
-    def __init__(self, folder, variables, before=()):
+    def __init__(self, folder, variables, before=(), config="config/gunicorn.py"):
         self.folder, self.variables, self.before = folder, variables, list(before)
+        self.config = config
         self.log = folder / "log"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -36,7 +37,7 @@ class ServedWall:
     def start(self):
         serve = (
             f"{sys.executable} manage.py migrate --verbosity 0"
-            f" && exec {sys.executable} -m gunicorn --config config/gunicorn.py"
+            f" && exec {sys.executable} -m gunicorn --config {self.config}"
         )
         with self.log.open("a") as log:
             self.process = subprocess.Popen(

@@ -1,0 +1,1 @@
+"""The wall under faults: clients, faults, and a judge over what the clients saw."""
