@@ -201,7 +201,9 @@ def test_a_forged_login_form_is_a_403_in_the_walls_own_look(db):
 
 
 @pytest.mark.parametrize("address", ["/admin/", "/admin/messages_app/message/"])
-def test_while_the_database_is_away_the_desk_says_so(admin_client, database_away, address):
+def test_while_the_database_is_away_the_desk_says_so(
+    admin_client, database_away, address
+):
     with database_away():
         response = admin_client.get(address)
     assert response.status_code == 503
