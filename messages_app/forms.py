@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from messages_app import form_key, text
+from messages_app import form_key, text, wall_cache
 from messages_app.models import CONTENT_CEILING, Message
 
 # No text this long gets under the limit by cleaning; it is refused unread.
@@ -123,11 +123,14 @@ class MessageForm(forms.ModelForm):
         digest = self.digest()
         if digest is None:
             return super().save(commit)
-        message, _ = Message.objects.get_or_create(
+        message, is_new = Message.objects.get_or_create(
             post_digest=digest,
             defaults={
                 "content": self.instance.content,
                 "author_name": self.instance.author_name,
             },
         )
+        if not is_new:
+            # Sent again perhaps because the process that stored it died before it told.
+            wall_cache.forget()
         return message

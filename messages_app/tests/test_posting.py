@@ -6,7 +6,7 @@ import pytest
 from django.core import signing
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from messages_app import form_key, recent_posts
+from messages_app import form_key, recent_posts, wall_cache
 from messages_app.models import Message
 
 
@@ -114,6 +114,19 @@ def test_the_same_form_sent_twice_is_one_message_and_one_answer(post, page):
     second = post("Once", form_key=key)
     assert (first.status_code, second.status_code) == (303, 303)
     assert Message.objects.count() == 1
+
+
+def test_a_resend_shows_what_a_killed_process_stored_and_told_nobody_of(
+    post, page, client, monkeypatch
+):
+    key = key_in(page())
+    with monkeypatch.context() as killed:
+        killed.setattr(wall_cache, "forget", lambda: None)
+        post("Once", form_key=key)
+    client.cookies.clear()  # it never had the answer
+    assert "Once" not in page()
+    post("Once", form_key=key)
+    assert "Once" in page()
 
 
 def test_an_edited_resend_is_another_message(post, page):
