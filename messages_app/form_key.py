@@ -4,11 +4,11 @@ The key is random and signed with its time, so it needs neither a cookie nor a t
 form sent twice carries the same key twice, which is how the second one is recognised.
 """
 
+import secrets
 from datetime import timedelta
 
 from django.conf import settings
 from django.core import signing
-from django.utils.crypto import get_random_string
 
 signer = signing.TimestampSigner(salt="messages_app.form_key")
 
@@ -23,7 +23,7 @@ class Forged(Exception):
 
 def new() -> str:
     """Return a key for a form that is shown now."""
-    return signer.sign(get_random_string(16))
+    return signer.sign(secrets.token_urlsafe(12))
 
 
 def check(key: str) -> None:

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+from contextlib import nullcontext
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection, transaction
 
 from messages_app import form_key, text, wall_cache
 from messages_app.models import CONTENT_CEILING, Message
@@ -88,7 +90,7 @@ class MessageForm(forms.ModelForm):
             form_key.check(cleaned["form_key"])
         except form_key.Expired:
             # Sent again after a day: what was stored then is answered like then.
-            if not Message.objects.filter(post_digest=self.digest()).exists():
+            if not self.stored_before():
                 self._ask_again("This form lay open too long.", "expired")
         except form_key.Forged:
             self._ask_again("This form was damaged on its way.", "forged")
@@ -120,17 +122,20 @@ class MessageForm(forms.ModelForm):
 
     def save(self, commit: bool = True) -> Message:
         """Store the message once: the same form sent twice gives the first one again."""
+        self.instance.post_digest = self.digest()
+        # Outside a transaction the INSERT is one, without two more round trips for it.
+        in_transaction = connection.in_atomic_block
+        try:
+            with transaction.atomic() if in_transaction else nullcontext():
+                return super().save(commit)
+        except IntegrityError:
+            if not (stored := self.stored_before()):
+                raise
+        # Sent again perhaps because the process that stored it died before it told.
+        wall_cache.forget()
+        return stored
+
+    def stored_before(self) -> Message | None:
+        """Return the message that an earlier post of this form stored, if one did."""
         digest = self.digest()
-        if digest is None:
-            return super().save(commit)
-        message, is_new = Message.objects.get_or_create(
-            post_digest=digest,
-            defaults={
-                "content": self.instance.content,
-                "author_name": self.instance.author_name,
-            },
-        )
-        if not is_new:
-            # Sent again perhaps because the process that stored it died before it told.
-            wall_cache.forget()
-        return message
+        return digest and Message.objects.filter(post_digest=digest).first()

@@ -1,6 +1,7 @@
 """How a message's text becomes HTML, and the wall's name for pages without a context."""
 
 import re
+from datetime import UTC, datetime
 
 from django import template
 from django.conf import settings
@@ -41,6 +42,12 @@ def visitor_links(text: str) -> SafeString:
         end = found.end()
     parts.append(escape(text[end:]))
     return mark_safe("".join(parts))  # noqa: S308 - each part is escaped
+
+
+@register.filter
+def machine_time(at: datetime) -> str:
+    """Return the moment as `<time datetime>` takes it, in UTC."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 @register.simple_tag

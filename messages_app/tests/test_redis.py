@@ -49,7 +49,7 @@ COSTS = {
     "a post with a key": (
         lambda c: c.post("/", {"content": "a", "form_key": form_key.new()}),
         ["MSET"],
-        4,  # is it there already, BEGIN, INSERT, COMMIT
+        1,
     ),
     "a refused post": (lambda c: c.post("/", {"content": ""}), LOOK, 0),
     "a post from elsewhere": (
