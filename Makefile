@@ -37,6 +37,10 @@ test-full: .venv/test .venv/servers staticfiles/staticfiles.json  ## all tests o
 chaos: .venv/test .venv/servers staticfiles/staticfiles.json  ## ten minutes of faults (ARGS="--seed N --minutes M")
 	@$(PY) -m messages_app.tests.chaos $(ARGS)
 
+bench: .venv/bench .venv/servers staticfiles/staticfiles.json  ## measure, and write docs/performance.md (ARGS=--quick only prints)
+	@env -u DATABASE_URL -u DATABASE_URL_FILE -u REDIS_URL -u REDIS_URL_FILE \
+	  $(PY) -m config.servers -- $(PY) -m benchmarks $(ARGS)
+
 lint: .venv/dev  ## format, lint, types
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .
@@ -44,7 +48,7 @@ lint: .venv/dev  ## format, lint, types
 
 lock: .venv/pip  ## write requirements/*.txt from *.in
 	@$(PY) -m pip install --quiet uv==0.13.9
-	@for name in base test dev servers; do \
+	@for name in base test dev servers bench; do \
 	  $(PY) -m uv pip compile --quiet --no-config --universal --generate-hashes \
 	    --python-version 3.11 --custom-compile-command "make lock" \
 	    $$(test $$name != servers || echo --no-deps) \
@@ -54,7 +58,7 @@ clean:  ## remove what was set up; data/ stays
 	rm -rf .venv staticfiles .pytest_cache .hypothesis .mypy_cache .ruff_cache
 
 # A stamp per list of packages, laid when all of it is installed.
-.venv/base .venv/test .venv/dev: .venv/%: requirements/%.txt | .venv/pip
+.venv/base .venv/test .venv/dev .venv/bench: .venv/%: requirements/%.txt | .venv/pip
 	@echo "Installing requirements/$*.txt ..."
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
@@ -76,7 +80,7 @@ staticfiles/staticfiles.json: .venv/base $(STATIC)
 	@$(PY) manage.py collectstatic --noinput --clear --verbosity 0
 	@touch $@
 
-.PHONY: help run stack moderator dev test test-embedded test-full chaos lint lock clean
+.PHONY: help run stack moderator dev test test-embedded test-full chaos bench lint lock clean
 .DELETE_ON_ERROR:
 # One pip at a time in one .venv.
 .NOTPARALLEL:

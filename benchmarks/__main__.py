@@ -1,0 +1,126 @@
+"""`make bench`: measure the wall beside what it is compared with, and write it down."""
+
+import argparse
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from benchmarks import report
+from benchmarks.load import CLIENTS, Case
+from benchmarks.sites import (
+    BASELINE,
+    WALL,
+    Sites,
+    let_tutorial_in,
+    make_baseline,
+    make_wall,
+)
+from messages_app import form_key
+
+FULL = {"rounds": 13, "seconds": 0.25, "largest": 1_000_000}
+QUICK = {"rounds": 2, "seconds": 0.1, "largest": 100_000}
+WALL_SIZES = [50, 1_000, 10_000, 100_000, 1_000_000]
+BASELINE_SIZES = [50, 1_000, 10_000]
+HIDDEN = 100_000  # rows, newest, on the largest wall
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="roughly; only printed")
+    parser.add_argument("--draw", action="store_true", help="only what was measured")
+    options = parser.parse_args()
+    if options.draw:
+        return report.write(report.read())
+    plan = QUICK if options.quick else FULL
+    with tempfile.TemporaryDirectory(prefix="wall-bench-") as folder:
+        sites = Sites(Path(folder))
+        try:
+            results = measure(prepare(sites, plan["largest"]), plan)
+        finally:
+            sites.stop()
+    if options.quick:
+        sys.stdout.write(report.tables(results))
+    else:
+        report.keep(results)
+        report.write(results)
+
+
+def prepare(sites: Sites, largest: float) -> dict[str, Case]:
+    """Return what is measured, by name, with the servers for it running."""
+    progress = tqdm(
+        desc="Filling databases, starting servers", unit="", leave=False, disable=None
+    )
+    cases: dict[str, Case] = {}
+
+    def add(name: str, site: Any, path: str = "/", **options: Any) -> None:
+        cases[name] = Case(site.url + path, site.worker, **options)
+        cases[name].ask_at_once(0.1)  # so that all its threads are there
+        progress.update()
+
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--verbosity", "0"], check=True
+    )
+    walls = {str(size): (size, 0) for size in WALL_SIZES if size <= largest}
+    walls["hidden"] = (int(largest), HIDDEN)
+    for name, (messages, hidden) in walls.items():
+        make_wall(f"wall_{name}", messages, hidden=hidden)
+        site = sites.start(WALL, f"wall_{name}")
+        if name == "50":
+            add("bare", site, "/bare", has_rate=True)
+            add("empty", site, "/empty", has_rate=True)
+        add(f"warm {name}", site, has_rate=name == "50")
+        add(f"cold {name}", site, prepare=site.put_wall_out_of_date)
+    let_tutorial_in()
+    for size in BASELINE_SIZES:
+        make_baseline(f"baseline_{size}", size)
+        site = sites.start(BASELINE, f"baseline_{size}")
+        add(f"baseline {size}", site, has_rate=True)
+        add(f"baseline cold {size}", site, prepare=site.put_baseline_out_of_date)
+    make_wall("wall_posts", 50)
+    make_baseline("baseline_posts", 50)
+    add("post", sites.start(WALL, "wall_posts"), fields=form, has_rate=True)
+    site = sites.start(BASELINE, "baseline_posts")
+    add("baseline post", site, fields=form, has_rate=True)
+    for name, number in [("killed", signal.SIGKILL), ("frozen", signal.SIGSTOP)]:
+        valkey, url = sites.start_valkey(name)
+        site = sites.start(WALL, "wall_50", url)
+        add(f"redis {name}", site, at_least=1)
+        valkey.send_signal(number)
+    progress.close()
+    return cases
+
+
+def form() -> dict[str, str]:
+    """Return what a browser sends, with the key of a form that nobody sent yet."""
+    return {"content": "Hello, wall. It is nice here.", "form_key": form_key.new()}
+
+
+def measure(cases: dict[str, Case], plan: dict[str, float]) -> report.Results:
+    """Ask each in turn, round after round, so that a busy minute strikes them all."""
+    results = report.new_results(plan, clients=CLIENTS)
+    rounds = int(plan["rounds"])
+    with tqdm(
+        total=rounds * len(cases), desc="Measuring", leave=False, disable=None
+    ) as progress:
+        for _ in range(rounds):
+            for name, case in cases.items():
+                cpu, ms = case.ask_one_by_one(plan["seconds"])
+                sample = results["cases"].setdefault(name, {"cpu": [], "ms": []})
+                sample["cpu"].append(round(cpu, 1))
+                sample["ms"].append(round(ms, 3))
+                progress.update()
+            for name, case in cases.items():
+                if case.has_rate:
+                    rate = case.ask_at_once(plan["seconds"])
+                    sample = results["cases"][name]
+                    sample.setdefault("rate", []).append(round(rate, 1))
+    return results
+
+
+if __name__ == "__main__":
+    main()
