@@ -137,5 +137,6 @@ class MessageForm(forms.ModelForm):
 
     def stored_before(self) -> Message | None:
         """Return the message that an earlier post of this form stored, if one did."""
-        digest = self.digest()
-        return digest and Message.objects.filter(post_digest=digest).first()
+        if digest := self.digest():
+            return Message.objects.filter(post_digest=digest).first()
+        return None
