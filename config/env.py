@@ -109,9 +109,9 @@ class Environment:
                 )
         return hosts
 
-    def origins(self, name: str) -> list[str]:
+    def origins(self, name: str, default: list[str] | None = None) -> list[str]:
         """Return origins: a scheme, a host, and a port where it is not the usual one."""
-        origins = self.words(name)
+        origins = self.words(name, default)
         for origin in origins:
             if not re.fullmatch(rf"https?://{HOST}(:[0-9]+)?", origin):
                 self.problem(

@@ -31,8 +31,17 @@ workers = settings.SERVER_PROCESSES
 worker_class = "gthread"
 threads = settings.SERVER_THREADS
 
+timeout = 30  # seconds without a sign of life, then the process is replaced
 keepalive = 5  # seconds; browsers fetch page and style on one connection
 graceful_timeout = 20  # seconds for requests in flight at a restart
+# No address of this wall is long, and browsers send some twenty headers: less than
+# gunicorn's 100 fields is more than enough, and bounds what a client can make us read.
+limit_request_line = 4_094  # bytes
+limit_request_fields = 64
+limit_request_field_size = 8_190  # bytes
+# No max_requests: nothing here grows with time, and in the embedded wall a process
+# that starts anew forgets its cache.
+max_requests = 0
 # A worker shows that it lives by touching a file: on memory, a busy disk kills nobody.
 if Path("/dev/shm").is_dir():  # noqa: S108 - not a file of ours, the place for it
     worker_tmp_dir = "/dev/shm"  # noqa: S108 - as above
@@ -48,13 +57,10 @@ control_socket_disable = True
 forwarder_headers = ""
 forwarded_allow_ips = ""
 
-# Method, path, status and milliseconds: no address, no query string, no browser.
-accesslog = "-"
-access_log_format = "%(m)s %(U)s %(s)s %(M)s ms"
+accesslog = "-"  # on standard output, one line of JSON per request
+logger_class = logs.Logger
 loglevel = settings.LOG_LEVEL.lower()
-
-for name in ["gunicorn.error", "gunicorn.access"]:
-    logging.getLogger(name).addFilter(logs.WithoutVisitors())
+logging.getLogger("gunicorn.error").addFilter(logs.WithoutVisitors())
 
 
 def on_starting(server: Any) -> None:

@@ -1,12 +1,12 @@
 """The only settings: bare defaults run the embedded wall, variables the full one."""
 
-import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from config.cores import usable_cores
 from config.env import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -48,8 +48,18 @@ def secret_key_of_this_copy() -> str:
 DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY_IS_GIVEN = bool(SECRET_KEY := env.secret("SECRET_KEY"))
 SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
-ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
+# The wall's name on the internet, when a proxy gives it https: all else follows from it.
+SITE_ADDRESS = env.hosts("SITE_ADDRESS", [])
+if any(host.startswith((".", "*")) for host in SITE_ADDRESS):
+    env.problem("SITE_ADDRESS", "should be whole names, without . or * before them")
+ALLOWED_HOSTS = env.hosts(
+    "ALLOWED_HOSTS", SITE_ADDRESS or ["localhost", "127.0.0.1", "[::1]"]
+)
+if "localhost" not in ALLOWED_HOSTS:
+    ALLOWED_HOSTS.append("localhost")  # by which a container asks itself how it is
+CSRF_TRUSTED_ORIGINS = env.origins(
+    "CSRF_TRUSTED_ORIGINS", [f"https://{host}" for host in SITE_ADDRESS]
+)
 # How many proxies stand before us; with one or more, theirs is the word on the scheme.
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0, at_least=0, at_most=10)
 HTTPS = env.flag(
@@ -189,9 +199,8 @@ DATABASES = {"default": {**defaults, **database, "OPTIONS": options}}
 
 REDIS_URL = env.cache_url("REDIS_URL")
 # Each process runs Python on one core. A cache in memory is one process's own.
-CORES = os.cpu_count() or 1
 SERVER_PROCESSES = env.number(
-    "WEB_CONCURRENCY", min(max(CORES, 2), 8) if REDIS_URL else 1, at_most=64
+    "WEB_CONCURRENCY", min(max(usable_cores(), 2), 8) if REDIS_URL else 1, at_most=64
 )
 if SERVER_PROCESSES > 1 and not REDIS_URL:
     env.problem("WEB_CONCURRENCY", "should be 1 unless REDIS_URL is set")

@@ -7,3 +7,5 @@ urlpatterns = [
     path("", include("messages_app.urls")),
     path("admin/", admin.site.urls),
 ]
+
+handler400 = "messages_app.views.bad_request"

@@ -4,25 +4,38 @@ import dataclasses
 import logging
 from urllib.parse import unquote_to_bytes
 
-from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
+from django.core.exceptions import (
+    DisallowedHost,
+    RequestDataTooBig,
+    TooManyFieldsSent,
+)
 from django.db import DatabaseError
 from django.http import (
     HttpRequest,
     HttpResponse,
+    HttpResponseBadRequest,
     HttpResponseRedirect,
     JsonResponse,
     QueryDict,
     UnreadablePostError,
 )
+from django.http.request import split_domain_port
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
-from django.views.defaults import bad_request
 
-from messages_app import health, page_views, recent_posts, status, wall_page
+from messages_app import (
+    client_address,
+    health,
+    page_views,
+    recent_posts,
+    status,
+    wall_page,
+)
 from messages_app.forms import MessageForm
 from messages_app.pagination import BadCursor, Cursor
 from messages_app.same_origin import is_same_origin
@@ -93,6 +106,20 @@ def post(request: HttpRequest) -> HttpResponse:
     response = HttpResponseSeeOther(reverse("messages_app:wall"))
     recent_posts.remember(request, response, posted)
     return response
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 400, in the wall's own look.
+
+    Who asks from nearby, by a name the wall does not answer to, may well run it: that
+    one is told where names are listed.
+    """
+    unknown_host = ""
+    if isinstance(exception, DisallowedHost) and client_address.is_nearby(request):
+        unknown_host, _ = split_domain_port(request.META.get("HTTP_HOST", ""))
+    return HttpResponseBadRequest(
+        render_to_string("400.html", {"unknown_host": unknown_host})
+    )
 
 
 class BadBody(ValueError):

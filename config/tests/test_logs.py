@@ -1,8 +1,10 @@
+import json
 import logging
+from datetime import timedelta
 
 import pytest
 
-from config.logs import WithoutVisitors
+from config.logs import WithoutVisitors, request_line
 
 
 @pytest.mark.parametrize(
@@ -15,6 +17,7 @@ from config.logs import WithoutVisitors
             "Invalid request from ip=192.0.2.7: Invalid HTTP request line: 'x?y'",
             "A request that is not valid HTTP was refused.",
         ),
+        ("Not Found: /receipts/aB3_x-y/edit/", "Not Found: /receipts/-/edit/"),
         ("Is it there? Yes.", "Is it there? Yes."),
     ],
 )
@@ -22,3 +25,37 @@ def test_a_line_loses_its_visitor_and_keeps_its_sense(line, kept):
     record = logging.LogRecord("any", logging.INFO, "", 0, "%s", (line,), None)
     assert WithoutVisitors().filter(record)
     assert record.getMessage() == kept
+
+
+def told(path, **fields):
+    given = {"method": "GET", "status": 200, "size": 5, "took": timedelta(seconds=1)}
+    line = request_line(path=path, **given | fields)
+    assert len(line.splitlines()) == 1
+    return json.loads(line)
+
+
+def test_a_request_is_one_line_of_json_with_its_milliseconds():
+    line = told("/status", took=timedelta(milliseconds=1.26))
+    assert line.pop("time").endswith("+00:00")
+    assert line == {
+        "method": "GET",
+        "path": "/status",
+        "status": 200,
+        "ms": 1.3,
+        "bytes": 5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/receipts/aB3_x-y/", "/receipts/-/"),
+        ("/receipts/aB3_x-y", "/receipts/-"),
+        ('/"},\r\n{"path": "/forged', '/"},\r\n{"path": "/forged'),
+        ("/%s%(h)s\\", "/%s%(h)s\\"),
+        ("/عربي".encode().decode("latin-1"), "/عربي"),
+        ("/\xff", "/\ufffd"),
+    ],
+)
+def test_no_path_forges_a_line_or_tells_a_token(path, shown):
+    assert told(path)["path"] == shown

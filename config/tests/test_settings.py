@@ -81,6 +81,22 @@ def test_https_follows_from_the_origins_and_can_be_said():
     assert value("HTTPS", CSRF_TRUSTED_ORIGINS="http://wall.example") == "False"
 
 
+def test_the_address_of_the_site_sets_all_that_follows_from_it():
+    site = {**FULL, "SITE_ADDRESS": "wall.example", "TRUSTED_PROXIES": "1"}
+    assert value("ALLOWED_HOSTS", **site) == "['wall.example', 'localhost']"
+    assert value("CSRF_TRUSTED_ORIGINS", **site) == "['https://wall.example']"
+    for name in ["HTTPS", "SESSION_COOKIE_SECURE", "SECURE_SSL_REDIRECT"]:
+        assert value(name, **site) == "True"
+    assert int(value("SECURE_HSTS_SECONDS", **site)) > 0
+    ran = manage("check", "--deploy", "--fail-level", "INFO", **site)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_the_address_of_the_site_is_a_name():
+    for nonsense in ["https://wall.example", "*", ".wall.example", "wall.example:8443"]:
+        assert "SITE_ADDRESS should be" in manage("check", SITE_ADDRESS=nonsense).stderr
+
+
 def test_secrets_come_from_files(tmp_path):
     for name, secret in FULL.items():
         (tmp_path / name).write_text(secret + "\n")
