@@ -156,7 +156,7 @@ POSTGRESQL = {
     "ENGINE": "messages_app.postgresql",  # Django's, with a breaker
     "OPTIONS": {
         "connect_timeout": 2,  # seconds
-        # Of a query and of its wait for a lock; `migrate` lifts both.
+        # Of a query, which `migrate` lifts, and of its wait for a lock.
         "options": "-c statement_timeout=5s -c lock_timeout=2s",
         # A server that vanished from the network is noticed after some 15 seconds.
         "keepalives_idle": 5,  # seconds

@@ -85,17 +85,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return connection
 
     @contextmanager
-    def without_limits(self) -> Iterator[None]:
-        """Let this connection's queries take the time they need."""
-        self.set_limits("SET statement_timeout = 0; SET lock_timeout = 0", None)
+    def without_limit(self) -> Iterator[None]:
+        """Let this connection's queries take the time they need.
+
+        Not to wait for a lock: behind who waits, others wait too.
+        """
+        self.set_limit("SET statement_timeout = 0", None)
         try:
             yield
         finally:
             with suppress(DatabaseError):  # it broke meanwhile, and is not used again
-                reset = "RESET statement_timeout; RESET lock_timeout"
-                self.set_limits(reset, PATIENCE_SECONDS)
+                self.set_limit("RESET statement_timeout", PATIENCE_SECONDS)
 
-    def set_limits(self, sql: str, patience: float | None) -> None:
+    def set_limit(self, sql: str, patience: float | None) -> None:
         with self.cursor() as cursor:
             cursor.execute(sql)
         self.connection.patience = patience

@@ -18,7 +18,7 @@ collect_ignore = []
 if not django_settings.REDIS_URL:
     collect_ignore += ["test_redis.py", "test_redis_away.py", "test_chaos.py"]
 if "postgresql" not in django_settings.DATABASES["default"]["ENGINE"]:
-    collect_ignore += ["test_postgresql.py"]
+    collect_ignore += ["test_postgresql.py", "test_advisory_lock.py"]
 
 
 def pytest_report_header():

@@ -31,7 +31,7 @@ def test_before_the_first_database_it_is_not_ready(client, database_away):
 
 
 def test_without_its_migrations_it_is_not_ready(client, db, monkeypatch):
-    monkeypatch.setattr(health.MigrationExecutor, "migration_plan", lambda *_: ["0002"])
+    monkeypatch.setattr(health, "missing_migrations", lambda: ["messages_app.0002"])
     response = client.get("/readyz")
     assert response.status_code == 503
     assert response.json()["database"] == "migrations missing"
