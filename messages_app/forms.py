@@ -65,7 +65,8 @@ class MessageForm(forms.ModelForm):
         model = Message
         fields = ["content", "author_name"]
 
-    def __init__(self, data: Any = None) -> None:
+    def __init__(self, data: Any = None, *, request_id: str = "") -> None:
+        self.request_id = request_id
         # Django's default puts a colon after each label.
         super().__init__(data, label_suffix="")
         # What is no key is told by clean(), in words and with a new one.
@@ -112,12 +113,17 @@ class MessageForm(forms.ModelForm):
         return form_key.new() if self.needs_new_key or not submitted else submitted
 
     def digest(self) -> bytes | None:
-        """Return what makes two posts the same one: key, text and name."""
+        """Return what makes two posts the same one: key, text and name.
+
+        A post without a key has the number that a proxy gave the request, which may send
+        it twice when a process dies; or nothing.
+        """
         cleaned = self.cleaned_data
-        if not cleaned["form_key"]:
+        key = cleaned["form_key"] or self.request_id
+        if not key:
             return None
         # As JSON, so that no text can run over into the name.
-        parts = [cleaned["form_key"], cleaned["content"], cleaned["author_name"]]
+        parts = [key, cleaned["content"], cleaned["author_name"]]
         return hashlib.sha256(json.dumps(parts).encode()).digest()
 
     def save(self, commit: bool = True) -> Message:

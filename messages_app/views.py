@@ -75,7 +75,9 @@ def read(request: HttpRequest) -> HttpResponse:
 def post(request: HttpRequest) -> HttpResponse:
     """Store the message and send the browser to the page, or say what to mend."""
     try:
-        form = MessageForm(read_form(request))
+        form = MessageForm(
+            read_form(request), request_id=request.headers.get("X-Request-ID", "")
+        )
     except (RequestDataTooBig, TooManyFieldsSent):
         form = MessageForm({})
         form.refuse("This is far more than the wall takes.", code="too_large")

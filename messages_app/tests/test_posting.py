@@ -201,6 +201,14 @@ def test_a_post_without_a_key_is_a_message(post):
     assert post("from a script").status_code == 303
 
 
+def test_a_request_that_a_proxy_sends_twice_is_one_message(post, client):
+    for number in ["0b5c-1", "0b5c-1", "0b5c-2"]:
+        client.cookies.clear()  # it has seen no answer
+        response = post(headers={"X-Request-ID": number})
+        assert response.status_code == 303
+    assert Message.objects.count() == 2
+
+
 def test_text_cannot_run_over_into_the_name(post, page):
     key = key_in(page())
     post("a", author_name="b c", form_key=key)
