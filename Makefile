@@ -34,6 +34,9 @@ test-embedded: .venv/test .venv/servers staticfiles/staticfiles.json  ## all tes
 test-full: .venv/test .venv/servers staticfiles/staticfiles.json  ## all tests on real servers (or DATABASE_URL, REDIS_URL)
 	@$(PY) -m config.servers -- $(PY) -m pytest -n auto $(ARGS)
 
+test-compose: .venv/test  ## the Compose stack, for real: needs a Docker engine
+	@$(PY) -m pytest docker/tests $(ARGS)
+
 chaos: .venv/test .venv/servers staticfiles/staticfiles.json  ## ten minutes of faults (ARGS="--seed N --minutes M")
 	@$(PY) -m messages_app.tests.chaos $(ARGS)
 
@@ -41,10 +44,13 @@ bench: .venv/bench .venv/servers staticfiles/staticfiles.json  ## measure, and w
 	@env -u DATABASE_URL -u DATABASE_URL_FILE -u REDIS_URL -u REDIS_URL_FILE \
 	  $(PY) -m config.servers -- $(PY) -m benchmarks $(ARGS)
 
-lint: .venv/dev  ## format, lint, types
+lint: .venv/dev  ## format, lint, types; the Dockerfile, shell scripts and compose.yml
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
+	@.venv/bin/hadolint docker/Dockerfile
+	@.venv/bin/shellcheck docker/*.sh .ci/run
+	@.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yml docker/ports*.yml
 
 lock: .venv/pip  ## write requirements/*.txt from *.in
 	@$(PY) -m pip install --quiet uv==0.13.9
@@ -80,7 +86,7 @@ staticfiles/staticfiles.json: .venv/base $(STATIC)
 	@$(PY) manage.py collectstatic --noinput --clear --verbosity 0
 	@touch $@
 
-.PHONY: help run stack moderator dev test test-embedded test-full chaos bench lint lock clean
+.PHONY: help run stack moderator dev test test-embedded test-full test-compose chaos bench lint lock clean
 .DELETE_ON_ERROR:
 # One pip at a time in one .venv.
 .NOTPARALLEL:
