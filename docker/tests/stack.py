@@ -59,20 +59,21 @@ class Stack:
         assert not check or ran.returncode == 0, f"{words}: {ran.stdout}"
         return ran.stdout
 
-    def start(self, *words):
+    def start(self, *words, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT):
         """Run `docker compose` beside the test."""
         return subprocess.Popen(
             self.command(*words),
             cwd=self.folder,
             env=self.environment,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=stderr,
             text=True,
         )
 
     def up(self, *words):
-        self.compose("up", "--build", "--wait", "--quiet-pull", *words)
+        self.compose("--profile", "backup", "build")
+        self.compose("up", "--wait", *words)
 
     def start_again(self, service):
         """Start what was stopped, the same container; return when it is healthy."""

@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 import shutil
+import subprocess
 import urllib.request
 from urllib.parse import quote
 
@@ -319,7 +320,7 @@ def test_the_operators_own_secrets_are_used_whatever_is_in_them(new_stack, tmp_p
 
 
 def test_a_backup_is_checked_kept_and_put_back(stack):
-    backup = ["run", "--rm", "--no-TTY", "--build", "backup"]
+    backup = ["run", "--rm", "--no-TTY", "backup"]
     assert stack.post("before the backup")[0] == 303
     told = stack.compose(*backup, "now")
     name = re.search(r"Backed up: (\S+),", told)[1]
@@ -334,8 +335,22 @@ def test_a_backup_is_checked_kept_and_put_back(stack):
     assert stack.post("and it goes on")[0] == 303
 
 
+def test_a_backup_goes_to_another_machine_and_back(stack):
+    """As the README says: out by standard output, in by standard input."""
+    assert stack.post("from another machine")[0] == 303
+    backup = ["run", "--rm", "--no-TTY", "backup"]
+    name = re.search(r"Backed up: (\S+),", stack.compose(*backup, "now"))[1]
+    assert stack.post("too late for the backup")[0] == 303
+    out = stack.start(*backup, "cat", name, stderr=subprocess.DEVNULL)
+    back = stack.start(*backup, "restore", "-", stdin=out.stdout)
+    assert "Restored." in back.communicate(timeout=120)[0]
+    out.communicate()
+    assert "from another machine" in stack.stored()
+    assert "too late for the backup" not in stack.stored()
+
+
 def test_a_damaged_backup_changes_nothing(stack):
-    backup = ["run", "--rm", "--no-TTY", "--build", "backup"]
+    backup = ["run", "--rm", "--no-TTY", "backup"]
     assert stack.post("not to be lost")[0] == 303
     name = re.search(r"Backed up: (\S+),", stack.compose(*backup, "now"))[1]
     cut = f"head -c 9000 {name} > wall-cut.dump"
