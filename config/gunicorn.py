@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from gunicorn import util
+from gunicorn.workers.gthread import ThreadWorker
 
 # Until gunicorn has its own handler, Ctrl-C ends this without a traceback.
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -27,8 +28,31 @@ bind = f"{settings.SERVER_BIND}:{settings.SERVER_PORT}"
 wsgi_app = "config.wsgi:application"
 workers = settings.SERVER_PROCESSES
 
-# Threads: they wait for the database and Redis together, not one after the other.
-worker_class = "gthread"
+
+class Worker(ThreadWorker):
+    """A process of threads: they wait for the database and Redis all at once."""
+
+    def init_signals(self) -> None:
+        """Leave Ctrl-C, which the terminal sends to all, to the master.
+
+        It ends the workers. One that heeded the signal too could be caught while
+        starting, and hang.
+        """
+        super().init_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Tell by `/readyz` that this process is ending, and let requests end."""
+        from django.apps import apps
+
+        if apps.ready:  # not while the worker is still starting
+            from messages_app import health
+
+            health.stop()
+        super().handle_exit(sig, frame)
+
+
+worker_class = Worker
 threads = settings.SERVER_THREADS
 
 timeout = 30  # seconds without a sign of life, then the process is replaced
@@ -115,22 +139,6 @@ def when_ready(server: Any) -> None:
         "make moderator (or manage.py createsuperuser), then sign in at /admin/.",
         bind,
     )
-
-
-def post_worker_init(worker: Any) -> None:
-    """Prepare a worker for the signals that end it."""
-    from messages_app import health  # needs Django's settings, set up by now
-
-    # Ctrl-C reaches master and workers at once. The master ends the workers; one that
-    # heeded the signal too could be caught while starting, and hang.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end: Any = signal.getsignal(signal.SIGTERM)
-
-    def tell_health_and_end(number: int, frame: Any) -> None:
-        health.stop()
-        end(number, frame)
-
-    signal.signal(signal.SIGTERM, tell_health_and_end)
 
 
 def worker_exit(server: Any, worker: Any) -> None:

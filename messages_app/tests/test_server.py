@@ -310,6 +310,7 @@ def test_clients_that_leave_their_connections_open_hold_nobody_up(served_wall):
 
 
 def test_a_worker_that_hears_ctrl_c_alone_goes_on(served_wall):
+    # Perhaps while it is still starting: only the first of several need answer yet.
     workers = re.findall(r"Booting worker with pid: (\d+)", served_wall.log.read_text())
     for pid in workers:
         os.kill(int(pid), signal.SIGINT)

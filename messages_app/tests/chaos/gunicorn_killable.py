@@ -4,14 +4,12 @@ import os
 import signal
 from pathlib import Path
 
-from config import gunicorn
 from config.gunicorn import *
 
 FLAG = "CHAOS_KILL_FLAG"  # names a file; the worker that takes it away dies
 
 
 def post_worker_init(worker):
-    gunicorn.post_worker_init(worker)
     from messages_app import wall_cache
 
     forget = wall_cache.forget
