@@ -1,13 +1,18 @@
 """What visitors are promised while Redis, PostgreSQL or a process of the wall fails."""
 
 import http.client
+import signal
 from contextlib import closing
 
 import pytest
 
 from messages_app.tests.chaos.house import House
 from messages_app.tests.chaos.promises import FOLDED, summary
-from messages_app.tests.test_server import at_once, collected  # noqa: F401 - a fixture
+from messages_app.tests.test_server import (
+    ServedWall,
+    at_once,
+    collected,  # noqa: F401 - a fixture
+)
 
 
 @pytest.fixture(scope="module")
@@ -16,18 +21,25 @@ def house(tmp_path_factory):
         yield house
 
 
-def test_each_of_four_thousand_views_is_counted(house):
+def test_eight_processes_count_each_of_four_thousand_views(house, tmp_path):
+    wall = ServedWall(tmp_path, {**house.wall.variables, "WEB_CONCURRENCY": "8"})
+
     def view(_):
-        connection = http.client.HTTPConnection("127.0.0.1", house.wall.port, 20)
-        with closing(connection):
-            for _ in range(500):
-                connection.request("GET", "/")
-                assert b"viewed" in connection.getresponse().read()
+        for _ in range(10):  # connections, each to any of the processes
+            connection = http.client.HTTPConnection("127.0.0.1", wall.port, 20)
+            with closing(connection):
+                for _ in range(50):
+                    connection.request("GET", "/")
+                    assert b"viewed" in connection.getresponse().read()
         return True
 
-    before = house.wall.views()
-    assert at_once(8, view) == [True] * 8
-    assert house.wall.views() == before + 4001
+    wall.start()
+    try:
+        before = wall.views()
+        assert at_once(8, view) == [True] * 8
+        assert wall.views() == before + 4001
+    finally:
+        wall.end(signal.SIGTERM)
 
 
 @pytest.mark.parametrize(

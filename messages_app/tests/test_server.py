@@ -197,7 +197,7 @@ def test_after_a_write_one_reader_of_many_builds_the_page(served_wall):
         post = {"content": "more news"}
         built = served_wall.log.read_text().count("was built from the database")
         served_wall.post_only(post)
-        pages = at_once(30, lambda _: served_wall.get("/"))
+        pages = at_once(50, lambda _: served_wall.get("/"))
         assert {status for status, _ in pages} == {200}
         assert all("more news" in html for _, html in pages)
         log = served_wall.log.read_text()
