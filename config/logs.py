@@ -46,15 +46,12 @@ class Logger(glogging.Logger):
                     method=environ["REQUEST_METHOD"],
                     path=environ["PATH_INFO"],
                     status=resp.status_code,
-                    size=resp.sent,
                     took=request_time,
                 )
             )
 
 
-def request_line(
-    *, method: str, path: str, status: int, size: int, took: timedelta
-) -> str:
+def request_line(*, method: str, path: str, status: int, took: timedelta) -> str:
     """Return a line of the access log: no address, no query, no token, no browser.
 
     The path comes as WSGI gives it, each byte as one character.
@@ -66,7 +63,6 @@ def request_line(
         "path": without_token(text),
         "status": status,
         "ms": round(took.total_seconds() * 1000, 1),
-        "bytes": size,
     }
     return json.dumps(line)  # which writes line ends and the like as \n, \u0085, ...
 

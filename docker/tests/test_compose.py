@@ -217,6 +217,8 @@ def test_no_log_tells_who_asked_what(stack):
         assert status in {502, 503}
         assert "The wall is not there right now" in html
         assert headers["Retry-After"] == "10"
+        assert stack.ask("/", {"content": "a post"})[:2] == (status, html)
+        assert stack.ask("/proxy/wall.css")[0] == 200
     finally:
         stack.start_again("web")
     told = stack.compose("logs", "web", "proxy", "redis", "jobs")
