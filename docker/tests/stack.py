@@ -85,6 +85,10 @@ class Stack:
         return self.docker("inspect", "--format", state, name).strip() == "healthy"
 
     def remove(self):
+        # Those of `run` too, which `down` leaves when they still do.
+        label = f"label=com.docker.compose.project={self.name}"
+        if left := self.docker("ps", "--all", "--quiet", "--filter", label).split():
+            self.docker("rm", "--force", *left)
         self.compose(
             "--profile", "backup", "down", "--volumes", "--timeout", "5", check=False
         )

@@ -85,7 +85,8 @@ def test_three_migrate_and_three_web_at_once_apply_each_migration_once(new_stack
     assert len(applied) == len(set(applied))
     for web in webs:
         assert any("Listening at" in line for line in web.stdout)
-        web.terminate()
+    stack.remove()
+    for web in webs:
         web.communicate(timeout=60)
 
 
