@@ -1,40 +1,56 @@
 #!/bin/bash
 # Backs the wall's database up to /backups, and puts a backup back.
 #
-#   now            one backup, checked, and the oldest ones deleted
+#   now            one backup, checked; the oldest beyond BACKUP_KEEP are deleted
 #   schedule       one every BACKUP_HOURS, for ever
 #   list           what there is
-#   cat NAME       a backup on standard output, to take it elsewhere
+#   cat NAME       a file on standard output, to take it elsewhere
 #   restore NAME   make the database what it was then; "-" reads standard input
-#   secret-key     the key that belongs to the backups
+#
+# Beside each NAME.dump lies NAME.key, the wall's SECRET_KEY of that time.
 set -euo pipefail
 umask 077
 
 : "${BACKUP_HOURS:=24}" "${BACKUP_KEEP:=14}"
 
+# Half of a backup, on a full disk or cut off, does not pass.
 check() { pg_restore --file=/dev/null "$1"; }
 
-now() {
-  local name
-  name=wall-$(date -u +%Y-%m-%dT%H-%M-%SZ).dump
+# One at a time: of two, the later would take the earlier one's unfinished file away.
+alone() {
+  exec 9>.lock
+  flock 9
   rm -f .new-*
-  # Under another name until it is whole: half a backup is never taken for one.
-  pg_dump --format=custom --file=".new-$name"
-  check ".new-$name"
-  sync ".new-$name"
-  mv ".new-$name" "$name"
-  # Without it the receipts and sessions of a restored wall are void.
-  cp --force /run/wall/secret_key secret_key
-  find . -name 'wall-*.dump' | sort -r | tail -n "+$((BACKUP_KEEP + 1))" | xargs -r rm --
-  echo "Backed up: $name, $(stat --format=%s "$name") bytes. With it goes secret_key, the" \
-    "wall's SECRET_KEY. Take both to another machine: see Backups in the README."
+}
+
+now() {
+  alone
+  local name
+  name=wall-$(date -u +%Y-%m-%dT%H-%M-%SZ)
+  # Under another name until it is whole and on the disk.
+  pg_dump --format=custom --file=".new-$name.dump"
+  check ".new-$name.dump"
+  cp /run/wall/secret_key ".new-$name.key"
+  sync ".new-$name.dump" ".new-$name.key"
+  mv ".new-$name.key" "$name.key"
+  mv ".new-$name.dump" "$name.dump"
+  find . -name 'wall-*.dump' | sort -r | tail -n "+$((BACKUP_KEEP + 1))" |
+    while read -r old; do rm -f "$old" "${old%.dump}.key"; done
+  echo "Backed up: $name.dump, $(stat --format=%s "$name.dump") bytes. What the wall has" \
+    "signed is void without its SECRET_KEY: keep $name.key too. Both are on this disk only:" \
+    "see Backups in the README."
 }
 
 schedule() {
   trap 'exit 0' TERM INT
   while true; do
-    # One that fails is told and tried again sooner; the next may work.
-    if now; then pause=$((BACKUP_HOURS * 3600)); else echo "FAILED; again in 5 minutes." >&2; pause=300; fi
+    # In a process of its own: in a condition, bash would go on after an error in it.
+    if "$0" now; then
+      pause=$((BACKUP_HOURS * 3600))
+    else
+      echo "The backup FAILED. The next try is in five minutes." >&2
+      pause=300
+    fi
     sleep "$pause" &
     wait $!
   done
@@ -42,6 +58,7 @@ schedule() {
 
 restore() {
   local file=${1:?"Which one? See: list"}
+  alone
   if [ "$file" = - ]; then
     file=.new-restore
     cat >"$file"
@@ -60,9 +77,8 @@ restore() {
 case "${1:-now}" in
   now) now ;;
   schedule) schedule ;;
-  list) ls -l --time-style=long-iso /backups ;;
+  list) ls -l --time-style=long-iso ;;
   cat) cat "${2:?"Which one? See: list"}" ;;
   restore) restore "${2-}" ;;
-  secret-key) cat secret_key ;;
   *) sed -n '/^#   /s/^#   //p' "$0" >&2; exit 2 ;;
 esac

@@ -16,40 +16,46 @@ FOLDER = Path("/secrets")
 POSTGRES = REDIS = 999
 WALL = 10001
 
+CHANGED = {
+    "POSTGRES_PASSWORD": "The database still has the old one. Set it there too: docker "
+    "compose exec db psql -U postgres -c '\\password wall'",
+    "SECRET_KEY": "What was signed with the old one is void: forms, receipts, sessions. "
+    "To accept it for a while, put it into SECRET_KEY_FALLBACKS.",
+    "REDIS_PASSWORD": "Redis takes the new one at its next start.",
+}
+
 
 def main() -> None:
     """Make what is missing, and lay everything anew."""
     lock = os.open(FOLDER, os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)  # one at a time; free when this ends
-    password = secret("POSTGRES_PASSWORD", "db/password")
+    password = secret("POSTGRES_PASSWORD", "db/password", "backup/password")
+    superuser = secret("", "db/superuser_password")
     redis_password = secret("REDIS_PASSWORD", "redis/password")
-    key = secret("SECRET_KEY", "web/secret_key")
+    key = secret("SECRET_KEY", "web/secret_key", "backup/secret_key")
     database_url = f"postgres://wall:{quote(password, safe='')}@db:5432/wall"
     redis_url = f"redis://:{quote(redis_password, safe='')}@redis:6379/0"
     quoted = '"' + escape(redis_password, '"') + '"'
     lay("db/password", password, POSTGRES)
+    lay("db/superuser_password", superuser, POSTGRES)
     lay("redis/password", redis_password, REDIS)
     lay("redis/redis.conf", f"requirepass {quoted}", REDIS)
     lay("web/secret_key", key, WALL)
     lay("web/database_url", given("DATABASE_URL") or database_url, WALL)
     lay("web/redis_url", given("REDIS_URL") or redis_url, WALL)
     lay("backup/secret_key", key, POSTGRES)
+    lay("backup/password", password, POSTGRES)
     lay("backup/pgpass", f"*:*:*:*:{escape(password, ':')}", POSTGRES, mode=0o400)
     print("The secrets are laid. They stay in their volumes until those are removed.")
 
 
-def secret(name: str, place: str) -> str:
-    """Return what the operator gives, else what was kept, else a new random text."""
-    path = FOLDER / place
-    kept = path.read_text().strip() if path.exists() else ""
+def secret(name: str, *places: str) -> str:
+    """Return what the operator gives, else what any place kept, else a new random text."""
+    paths = [FOLDER / place for place in places]
+    kept = next((path.read_text().strip() for path in paths if path.exists()), "")
     value = given(name) or kept or secrets.token_urlsafe(48)
-    if name == "POSTGRES_PASSWORD" and kept and value != kept:
-        print(
-            "POSTGRES_PASSWORD is another than before, and the database still has the "
-            "old one. Set it there too: docker compose exec db psql -U wall -c "
-            "'\\password'",
-            flush=True,
-        )
+    if kept and value != kept:
+        print(f"{name} is another than before. {CHANGED[name]}", flush=True)
     return value
 
 

@@ -72,8 +72,7 @@ class Stack:
         )
 
     def up(self, *words):
-        self.compose("--profile", "backup", "build")
-        self.compose("up", "--wait", *words)
+        self.compose("up", "--build", "--wait", *words)
 
     def start_again(self, service):
         """Start what was stopped, the same container; return when it is healthy."""

@@ -1,11 +1,14 @@
 """Up, down, scaled and looked at: what an operator does on a good day."""
 
 import gzip
+import http.client
 import json
 import re
 import shutil
 import subprocess
+import time
 import urllib.request
+from contextlib import closing
 from urllib.parse import quote
 
 import pytest
@@ -74,7 +77,8 @@ def test_a_new_database_container_keeps_the_rows(stack):
 
 def test_three_migrate_and_three_web_at_once_apply_each_migration_once(new_stack):
     stack = new_stack()
-    stack.compose("up", "--build", "--wait", "db", "redis")
+    stack.compose("build")
+    stack.compose("up", "--wait", "db", "redis")
     run = ["run", "--rm", "--no-deps", "--no-TTY"]
     webs = [stack.start(*run, "web") for _ in range(3)]
     migrates = [stack.start(*run, "migrate") for _ in range(3)]
@@ -198,7 +202,7 @@ def test_each_reader_can_read_its_own_secrets_only(stack):
     }
     wall = ["database_url", "redis_url", "secret_key"]
     assert told == {
-        "db": ["password"],
+        "db": ["password", "superuser_password"],
         "redis": ["password", "redis.conf"],
         "web": wall,
         "jobs": wall,
@@ -233,10 +237,28 @@ def test_no_log_tells_who_asked_what(stack):
 
 
 def test_a_body_that_no_visitor_means_is_refused_by_the_proxy(stack):
+    begin = time.monotonic()
     status, html, _ = stack.ask("/", {"content": "x" * 2_000_000})
     assert status == 413
     assert "far more than the wall takes" in html
     assert "your text is still in the form" in html
+    # Nor is a replica blamed for it, as for one that hangs.
+    assert time.monotonic() - begin < 5
+
+
+def test_a_body_of_no_announced_length_is_asked_for_one(stack):
+    def ask(method):
+        connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=20)
+        with closing(connection):
+            body = iter([b"content=" + b"x" * 400_000])
+            connection.request(method, "/", body, encode_chunked=True)
+            return connection.getresponse().status
+
+    begin = time.monotonic()
+    assert ask("POST") == 411
+    assert ask("GET") == 200
+    assert stack.ask()[0] == 200
+    assert time.monotonic() - begin < 5  # as above
 
 
 def test_who_opens_the_wall_by_another_name_is_told_how_to_allow_it(stack):
@@ -312,11 +334,28 @@ def test_the_operators_own_secrets_are_used_whatever_is_in_them(new_stack, tmp_p
     assert stack.sh("web", "cat /run/wall/secret_key") == key.read_text()
     backup = ["run", "--rm", "--no-TTY", "--build", "backup", "now"]
     assert "Backed up:" in stack.compose(*backup)
-    # Unset again, they stay.
+    # Unset again they stay, and even if a volume of theirs is lost.
     for name in own:
         del stack.environment[name]
+    stack.files = ["compose.yml"]
+    stack.compose("down")
+    for volume in ["db-secrets", "wall-secrets"]:
+        stack.docker("volume", "rm", f"{stack.name}_{volume}")
     stack.up()
     assert '"status": "ok"' in stack.ask("/readyz")[1]
+    assert stack.sh("web", "cat /run/wall/secret_key") == key.read_text()
+
+
+def test_the_walls_own_account_is_no_superuser_of_the_database(stack):
+    rights = "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication"
+    assert stack.sql(f"{rights} FROM pg_roles WHERE rolname = current_user") == "f"
+
+
+def test_up_again_replaces_nothing_that_has_not_changed(stack):
+    before = {service: stack.inspect(service)["Id"] for service in ["web", "jobs"]}
+    stack.up()
+    after = {service: stack.inspect(service)["Id"] for service in ["web", "jobs"]}
+    assert after == before
 
 
 # Backups
@@ -329,7 +368,7 @@ def test_a_backup_is_checked_kept_and_put_back(stack):
     name = re.search(r"Backed up: (\S+),", told)[1]
     assert "SECRET_KEY" in told
     key = stack.sh("web", "cat /run/wall/secret_key").strip()
-    assert key in stack.compose(*backup, "secret-key")
+    assert key in stack.compose(*backup, "cat", name.replace(".dump", ".key"))
     assert stack.post("after the backup")[0] == 303
     assert "Restored." in stack.compose(*backup, "restore", name)
     assert "before the backup" in stack.stored()
@@ -364,13 +403,15 @@ def test_a_damaged_backup_changes_nothing(stack):
 
 
 def test_the_oldest_backups_are_deleted(stack):
-    make = "rm -f wall-*; for day in 1 2 3 4; do touch wall-2001-01-0$day.dump; done"
+    make = (
+        "rm -f wall-*; for day in 1 2 3 4; do touch wall-2001-01-0$day.{dump,key}; done"
+    )
     run = ["run", "--rm", "--no-TTY"]
-    stack.compose(*run, "--build", "--entrypoint", "sh", "backup", "-c", make)
+    stack.compose(*run, "--build", "--entrypoint", "bash", "backup", "-c", make)
     stack.compose(*run, "-e", "BACKUP_KEEP=2", "backup", "now")
     kept = re.findall(r"wall-2\S+", stack.compose(*run, "backup", "list"))
-    assert len(kept) == 2
-    assert kept[0] == "wall-2001-01-04.dump"
+    assert kept[:2] == ["wall-2001-01-04.dump", "wall-2001-01-04.key"]
+    assert len(kept) == 4
 
 
 def test_the_schedule_makes_a_backup_and_ends_when_told_to(stack):
@@ -378,6 +419,25 @@ def test_the_schedule_makes_a_backup_and_ends_when_told_to(stack):
     stack.wait_until(lambda: "Backed up:" in stack.compose("logs", "backup"))
     stack.compose("--profile", "backup", "stop", "--timeout", "10", "backup")
     assert stack.inspect("backup")["State"]["ExitCode"] == 0
+    stack.compose("--profile", "backup", "rm", "--force", "backup")
+
+
+def test_a_scheduled_backup_that_fails_is_told_and_leaves_nothing(stack):
+    run = ["run", "--rm", "--no-TTY"]
+    before = stack.compose(*run, "backup", "list").partition("total")[2]
+    backup = ["--profile", "backup"]
+    stack.compose(*backup, "up", "--detach", "--no-start", "backup")
+    stack.compose("stop", "db")
+    try:
+        stack.docker("start", f"{stack.name}-backup-1")
+        stack.wait_until(
+            lambda: "The backup FAILED" in stack.compose(*backup, "logs", "backup")
+        )
+        assert "Backed up" not in stack.compose(*backup, "logs", "backup")
+    finally:
+        stack.compose(*backup, "rm", "--stop", "--force", "backup")
+        stack.start_again("db")
+    assert stack.compose(*run, "backup", "list").partition("total")[2] == before
 
 
 # Developing
