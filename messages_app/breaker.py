@@ -20,7 +20,7 @@ class Breaker:
     def __init__(self, server: str) -> None:
         self.server = server  # as the log names it
         self.reason = ""  # why it cannot be asked; empty while it answers
-        self._ask_again_at = 0.0  # seconds of the monotonic clock
+        self.asked_at = 0.0  # the last time, while it fails; of the monotonic clock
         self._lock = threading.Lock()
         self._thread = threading.local()
 
@@ -35,9 +35,9 @@ class Breaker:
             return True
         with self._lock:
             now = time.monotonic()
-            if now < self._ask_again_at:
+            if now < self.asked_at + ASK_AGAIN_SECONDS:
                 return False
-            self._ask_again_at = now + ASK_AGAIN_SECONDS
+            self.asked_at = now
             return True
 
     @contextmanager
@@ -53,7 +53,7 @@ class Breaker:
         """Remember that the server did not answer; tell it once."""
         with self._lock:
             is_news, self.reason = not self.reason, reason
-            self._ask_again_at = time.monotonic() + ASK_AGAIN_SECONDS
+            self.asked_at = time.monotonic()
         if is_news:
             logger.warning("%s does not answer: %s", self.server, reason)
 

@@ -176,14 +176,15 @@ def unpack(kept: Any) -> tuple[Header | None, Sequence[bytes]]:
     return (header, pieces) if is_ours else (None, ())
 
 
-def await_page(kept: Kept) -> Kept:
+def await_page(kept: Kept, *, others_until: float | None = None) -> Kept:
     """Return what there is once it is current, or this process is to build or check it.
 
-    A write while one waits opens a new choice: its version has a claim of its own.
+    A write while one waits opens a new choice: its version has a claim of its own. Until
+    `others_until`, on the monotonic clock, only others are waited for.
     """
-    deadline = time.monotonic() + WAIT_SECONDS
+    deadline = others_until or time.monotonic() + WAIT_SECONDS
     while not kept.is_current and time.monotonic() < deadline:
-        is_chosen = claim(kept)
+        is_chosen = False if others_until else claim(kept)
         if is_chosen:
             break
         if is_chosen is None:  # it went away, or takes no writes

@@ -13,10 +13,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 from django.template.loader import render_to_string
+from psycopg.errors import LockNotAvailable, QueryCanceled
 
 from messages_app import form_key, page_views, wall_cache
+from messages_app.breaker import Breaker
 from messages_app.forms import MessageForm
 from messages_app.models import Message
 from messages_app.pagination import Cursor
@@ -24,6 +26,9 @@ from messages_app.pagination import Cursor
 logger = logging.getLogger(__name__)
 
 CUT = wall_cache.CUT.decode()  # as the template writes it
+# A table that is locked or slow. A server that is away has a breaker of its own.
+breaker = Breaker("The list of messages")
+SOON_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -72,8 +77,17 @@ def current(kept: wall_cache.Kept, cursor: Cursor | None = None) -> WallPage:
 
 def newest(kept: wall_cache.Kept) -> WallPage:
     """Return the first page, built if need be; raise DatabaseError when it cannot be."""
-    kept = wall_cache.await_page(kept)
+    if kept.is_current or breaker.may_ask():
+        kept = wall_cache.await_page(kept)
+    else:
+        # Others have asked. If the table is free again, their page comes soon; if not,
+        # who waits for it is a thread less for the rest.
+        until = breaker.asked_at + SOON_SECONDS
+        kept = wall_cache.await_page(kept, others_until=until)
+        if not kept.is_current:
+            raise OperationalError(breaker.reason)
     if kept.is_current:
+        breaker.answered()  # if not to this process, then to another
         logger.debug("The wall's page came from the cache.")
         return WallPage(kept.pieces)
     header = wall_cache.begin(kept)
@@ -98,6 +112,8 @@ def newest(kept: wall_cache.Kept) -> WallPage:
 
 def older(cursor: Cursor) -> WallPage:
     """Return the page that begins below the cursor."""
+    if not breaker.may_ask():
+        raise OperationalError(breaker.reason)
     return WallPage(render_list(read(cursor), is_older=True))
 
 
@@ -107,7 +123,14 @@ def read(cursor: Cursor | None = None) -> list[Message]:
     if cursor:
         found = found.before(cursor)
     found = found.only("id", "content", "author_name", "created_at")
-    return list(found[: settings.WALL_PAGE_SIZE + 1])
+    try:
+        rows = list(found[: settings.WALL_PAGE_SIZE + 1])
+    except DatabaseError as error:
+        if isinstance(error.__cause__, LockNotAvailable | QueryCanceled):
+            breaker.failed(str(error).partition("\n")[0])  # without the query
+        raise
+    breaker.answered()
+    return rows
 
 
 def digest(rows: Sequence[Message]) -> str:

@@ -9,7 +9,7 @@ from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.db import OperationalError, connection
 
-from messages_app import owed, page_views, wall_cache
+from messages_app import owed, page_views, wall_cache, wall_page
 from messages_app.breaker import Breaker
 from messages_app.models import Message
 
@@ -36,6 +36,7 @@ def isolated(settings, tmp_path, monkeypatch):
     # What a process remembers, each test begins without.
     monkeypatch.setattr(page_views, "memory", page_views.Memory())
     monkeypatch.setattr(wall_cache, "owed", owed.OwedTokens())
+    monkeypatch.setattr(wall_page, "breaker", Breaker("The list of messages"))
     wall_cache.own.clear()
     if settings.REDIS_URL:
         pool = cache.client.get_client().connection_pool

@@ -1,13 +1,15 @@
 """What visitors are promised while Redis, PostgreSQL or a process of the wall fails."""
 
 import http.client
+import itertools
 import signal
+import time
 from contextlib import closing
 
 import pytest
 
 from messages_app.tests.chaos.house import House
-from messages_app.tests.chaos.promises import FOLDED, summary
+from messages_app.tests.chaos.promises import FOLDED, HEALING, summary
 from messages_app.tests.test_server import (
     ServedWall,
     at_once,
@@ -56,6 +58,7 @@ def test_eight_processes_count_each_of_four_thousand_views(house, tmp_path):
         ("postgres restarted", 0),
         ("postgres hangs", 2.5),
         ("postgres out of connections", 2),
+        ("postgres table locked", 2.5),
     ],
 )
 def test_what_is_promised_holds_while(house, fault, seconds):
@@ -64,6 +67,20 @@ def test_what_is_promised_holds_while(house, fault, seconds):
     assert any(post.is_acknowledged for post in seen.posts)
     assert any(hide.is_acknowledged for hide in seen.hides)
     assert not broken, "\n".join(summary(broken))
+
+
+def test_behind_a_locked_table_a_thread_waits_and_the_others_show_the_last_page(house):
+    def read(_):
+        begin = time.monotonic()
+        assert house.wall.get("/")[0] == 200
+        return time.monotonic() - begin
+
+    house.wall.post_only({"content": "so that the page is not current"})
+    with house.fault("postgres table locked"):
+        at_once(8, read)  # which takes the time of a lock, and of a wait for a page
+        seconds = at_once(8, lambda _: [read(_) for _ in range(10)])
+    time.sleep(HEALING)  # before the next test looks
+    assert sum(each > 1 for each in itertools.chain(*seconds)) < 40
 
 
 def test_messages_that_no_process_was_told_of_show_in_ten_seconds(house):

@@ -131,6 +131,9 @@ def test_only_a_killed_worker_excuses_a_request_without_an_answer():
 
 def test_a_page_that_takes_too_long_is_told():
     assert broken(read(10, seconds=3.1), fault=HANG) == ["no page takes three seconds"]
+    locked = Fault(10, 15, "postgres table locked")
+    assert broken(read(10, seconds=3.9), fault=locked) == []
+    assert broken(read(10, seconds=4.1), fault=locked) != []
 
 
 def views(counted, fault=None):

@@ -1,8 +1,11 @@
 import re
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import OperationalError
+from django.core.cache import cache
+from django.db import OperationalError, connection
+from psycopg.errors import LockNotAvailable
 
 from messages_app import wall_cache, wall_page
 from messages_app.models import Message
@@ -303,3 +306,62 @@ def test_what_is_taken_down_while_a_reader_waits_for_the_database_never_stands_i
 
     monkeypatch.setattr(wall_page, "read", hide_and_fail)
     assert "taken down" not in client.get("/").text
+
+
+@pytest.fixture
+def table_locked(make_message, page, monkeypatch):
+    """A page that was kept, and a table that has been locked since."""
+    make_message("last words")
+    page()
+
+    def wait_in_vain():
+        raise OperationalError("lock timeout") from LockNotAvailable()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "cursor", wait_in_vain)
+        with pytest.raises(OperationalError):
+            wall_page.read()
+
+
+def test_behind_a_locked_table_nobody_waits_and_the_last_page_stands_in(
+    table_locked, client, django_assert_num_queries
+):
+    cache.delete(wall_cache.checked_key())  # as time does
+    with django_assert_num_queries(0):
+        html = client.get("/").text
+        assert client.get("/?before=0-0").status_code == 503
+    assert "last words" in html
+    assert "as of" in html
+
+
+def test_a_locked_table_does_not_hold_back_a_page_that_is_current(table_locked, page):
+    html = page()
+    assert "last words" in html
+    assert "as of" not in html
+
+
+def test_who_finds_another_asking_a_table_that_is_free_again_has_its_page(
+    table_locked, page, post, monkeypatch
+):
+    post("news")
+    monkeypatch.setattr(wall_page.breaker, "asked_at", time.monotonic())
+
+    def build_elsewhere(seconds):
+        kept = wall_cache.look()
+        header, pieces = wall_cache.begin(kept), wall_page.render_list(wall_page.read())
+        wall_cache.keep(kept, header, pieces)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(wall_cache.time, "sleep", build_elsewhere)
+        html = page()
+    assert "news" in html
+    assert "as of" not in html
+
+
+def test_a_locked_table_is_asked_again_by_one_reader_a_second(
+    table_locked, page, monkeypatch
+):
+    cache.delete(wall_cache.checked_key())
+    monkeypatch.setattr(wall_page.breaker, "asked_at", 0)  # as time does
+    assert "as of" not in page()
+    assert not wall_page.breaker.is_open

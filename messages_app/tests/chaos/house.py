@@ -210,6 +210,12 @@ class House:
             yield
 
     @contextmanager
+    def postgres_table_locked(self) -> Iterator[None]:
+        with self.database() as database, database.transaction():
+            database.execute("LOCK TABLE messages_app_message")
+            yield
+
+    @contextmanager
     def worker_killed_before_its_bump(self) -> Iterator[None]:
         self.flag.touch()
         yield
