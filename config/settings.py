@@ -303,7 +303,8 @@ WALL_NAME_MAX_LENGTH = env.number("WALL_NAME_MAX_LENGTH", 80, at_most=200)  # ch
 # At least 5: a builder holds its claim for 2.
 WALL_CACHE_SECONDS = env.number("WALL_CACHE_SECONDS", 60, at_least=5, at_most=3_600)
 WALL_STATUS_SECONDS = env.number("WALL_STATUS_SECONDS", 10, at_most=3_600)
-WALL_FOLD_SECONDS = env.number("WALL_FOLD_SECONDS", 10, at_least=2, at_most=3_600)
+# At least 3: the same, and the mark of a page that was compared ends a second earlier.
+WALL_FOLD_SECONDS = env.number("WALL_FOLD_SECONDS", 10, at_least=3, at_most=3_600)
 WALL_FORM_SECONDS = env.number(
     "WALL_FORM_SECONDS", 86_400, at_least=60, at_most=604_800
 )

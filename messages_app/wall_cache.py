@@ -200,7 +200,10 @@ def claim(kept: Kept) -> bool | None:
 
     Of all that lack it, one is chosen. None: the cache cannot tell.
     """
-    return kept.cache.add(kept.claim_key, 1, timeout=CLAIM_SECONDS)
+    # Gone before the page is, or those who find that too old wait for a builder who is
+    # long done.
+    seconds = OWN_SECONDS if kept.cache is own else CLAIM_SECONDS
+    return kept.cache.add(kept.claim_key, 1, timeout=seconds)
 
 
 def release(kept: Kept) -> None:

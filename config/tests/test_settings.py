@@ -70,6 +70,11 @@ def test_all_nonsense_stops_the_start_at_once():
         assert f"- {name} should be" in ran.stderr
 
 
+def test_a_page_is_not_compared_more_often_than_a_claim_to_compare_it_ends():
+    assert "from 3 to" in manage("check", WALL_FOLD_SECONDS="2").stderr
+    assert value("WALL_FOLD_SECONDS", WALL_FOLD_SECONDS="3") == "3"
+
+
 def test_https_without_a_trusted_proxy_is_refused():
     ran = manage("check", HTTPS="true")
     assert "TRUSTED_PROXIES should be 1 or more" in ran.stderr

@@ -113,6 +113,20 @@ def test_within_a_second_one_page_serves_all(
         assert client.get("/").status_code == 200
 
 
+def test_each_second_one_reader_builds_a_page_and_nobody_waits(
+    redis, page, monkeypatch
+):
+    redis.stop()
+    page()
+    waits = []
+    now = time.time()
+    monkeypatch.setattr(wall_cache.time, "sleep", waits.append)
+    for seconds in [1.1, 2.2, 3.3]:
+        monkeypatch.setattr(wall_cache.time, "time", lambda at=now + seconds: at)
+        page()
+    assert waits == []
+
+
 def test_what_others_wrote_meanwhile_shows_after_a_second(redis, page, monkeypatch):
     redis.stop()
     page()
