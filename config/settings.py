@@ -212,6 +212,7 @@ CACHES = {
             "SERIALIZER": "messages_app.cache_backends.BytesOrJSON",
             # With its breaker: see there.
             "CONNECTION_POOL_CLASS": "messages_app.cache_backends.WatchedPool",
+            "PARSER_CLASS": "messages_app.cache_backends.Parser",
             "SOCKET_CONNECT_TIMEOUT": 0.25,  # seconds
             "SOCKET_TIMEOUT": 0.25,  # seconds
             # Without Redis the wall is slower, not gone.

@@ -17,9 +17,9 @@ from django_redis.cache import RedisCache, omit_exception
 from django_redis.client.default import _main_exceptions
 from django_redis.exceptions import ConnectionInterrupted
 from django_redis.serializers.base import BaseSerializer
-from redis.connection import Connection, ConnectionPool
+from redis.connection import Connection, ConnectionPool, DefaultParser
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import InvalidResponse, RedisError
 
 from messages_app.breaker import Breaker
 
@@ -60,6 +60,16 @@ return floor
 
 class NotSent(RedisConnectionError):
     """Nothing went to Redis, so nothing was done there."""
+
+
+class Parser(DefaultParser):  # type: ignore[misc,valid-type]  # chosen at run time
+    """Takes who does not speak Redis' protocol for one who does not answer."""
+
+    def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().read_response(*args, **kwargs)
+        except InvalidResponse as error:  # which django-redis lets through
+            raise RedisConnectionError(str(error)) from error
 
 
 class WatchedPool(ConnectionPool):
@@ -116,8 +126,8 @@ class WallRedisCache(RedisCache):
             return Answer(None, None, was_sent=False)
         except _main_exceptions:
             return Answer(None, None, was_sent=True)
-        if isinstance(values, RedisError):
-            return Answer(None, None, was_sent=True)
+        if not isinstance(values, list) or len(values) != len(keys):
+            return Answer(None, None, was_sent=True)  # an error, or another's answer
         pairs = zip(keys, values, strict=True)
         found = {key: client.decode(kept) for key, kept in pairs if kept is not None}
         count = counted[0] if counted and isinstance(counted[0], int) else None

@@ -32,7 +32,8 @@ class OwedTokens:
         if not renew_tokens(keys):
             with self._lock:
                 self._keys.update(keys)
-                if not self._payer:
+                # An error that nobody foresaw may have ended it.
+                if not self._payer or not self._payer.is_alive():
                     self._payer = threading.Thread(target=self._pay, daemon=True)
                     self._payer.start()
 

@@ -4,11 +4,14 @@ import logging
 import shutil
 import signal
 import tempfile
+import threading
 import time
 from pathlib import Path
 
 import pytest
 from django.core.cache import cache
+from redis.client import Pipeline
+from redis.connection import DefaultParser
 
 from config.servers import Folders, start_valkey
 from messages_app import breaker, owed, page_views, wall_cache
@@ -159,6 +162,39 @@ def test_a_change_that_redis_missed_is_told_as_soon_as_it_listens(redis, page, p
     redis.go_on()
     wait_until_paid()
     assert wall_cache.look(source=cache).version != missed
+
+
+def test_what_is_owed_is_paid_though_the_thread_that_tried_has_died(redis, page, post):
+    page()
+    wall_cache.owed._payer = threading.Thread()
+    redis.hang()
+    post("missed")
+    redis.go_on()
+    wait_until_paid()
+
+
+def test_who_does_not_speak_redis_is_away(redis, client, page, post, monkeypatch):
+    page()
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            DefaultParser,
+            "read_from_socket",
+            lambda parser, **_: parser._reader.feed(
+                b"HTTP/1.1 400 Bad Request\r\n\r\n"
+            ),
+        )
+        assert client.get("/").status_code == 200
+        assert post("meanwhile").status_code == 303
+        assert client.get("/status").status_code == 200
+    wait_until_paid()
+    assert "meanwhile" in page()
+
+
+@pytest.mark.parametrize("reply", [[[b"1"], 1], [1, 1], [None, 1]])
+def test_the_answer_to_another_question_is_none(redis, page, monkeypatch, reply):
+    page()
+    monkeypatch.setattr(Pipeline, "execute", lambda *args, **kwargs: reply)
+    assert wall_cache.look(counter=page_views.COUNT_KEY).cache is wall_cache.own
 
 
 def test_until_then_this_process_trusts_no_page_of_the_others(
