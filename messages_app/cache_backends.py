@@ -58,6 +58,11 @@ return floor
 """
 
 
+# What Redis says of a counter that holds no number. With any other error it refuses what
+# is written, whatever it is.
+NO_NUMBER = ("WRONGTYPE", "value is not an integer", "increment or decrement would")
+
+
 class NotSent(RedisConnectionError):
     """Nothing went to Redis, so nothing was done there."""
 
@@ -104,8 +109,8 @@ class WatchedPool(ConnectionPool):
 class Answer:
     """What `count_and_get()` gives."""
 
-    found: dict[str, Any] | None  # None: the cache is away
-    count: int | None = None  # None: not counted; it is away, full or takes no writes
+    found: dict[str, Any] | None  # None: the cache is away, or takes no writes
+    count: int | None = None  # None: not counted; it is away, or holds no number
     was_sent: bool = False  # False: surely not counted
     was_absent: bool = False  # the counter, before
 
@@ -128,9 +133,13 @@ class WallRedisCache(RedisCache):
             return Answer(None, None, was_sent=True)
         if not isinstance(values, list) or len(values) != len(keys):
             return Answer(None, None, was_sent=True)  # an error, or another's answer
+        count = counted[0] if counted else None
+        if isinstance(count, RedisError) and not str(count).startswith(NO_NUMBER):
+            # Nor does it take a new version, so that its page may be out of date.
+            return Answer(None, None, was_sent=False)
         pairs = zip(keys, values, strict=True)
         found = {key: client.decode(kept) for key, kept in pairs if kept is not None}
-        count = counted[0] if counted and isinstance(counted[0], int) else None
+        count = count if isinstance(count, int) else None
         # An error is an answer: Redis has counted nothing.
         return Answer(found, count, was_sent=count is not None, was_absent=count == by)
 

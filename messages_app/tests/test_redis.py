@@ -166,6 +166,18 @@ def test_garbage_at_our_keys_is_no_500_and_is_overcome(
     assert "and news" in client.get("/").text
 
 
+@pytest.mark.parametrize("garbage", ["x", "9" * 19, 2**63 - 1, None])
+def test_a_counter_that_is_no_number_leaves_the_page_in_use(
+    redis, page, client, garbage, django_assert_num_queries
+):
+    page()
+    key = cache.make_key(page_views.COUNT_KEY)
+    redis.delete(key)
+    redis.set(key, garbage) if garbage else redis.lpush(key, "a list")
+    with django_assert_num_queries(0):
+        assert client.get("/").status_code == 200
+
+
 @pytest.mark.parametrize("key", ["page", "wall:version", "wall:views", "wall:status"])
 def test_a_value_of_the_wrong_kind_is_no_500(redis, client, make_message, key):
     make_message("still here")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from django.core.cache import cache
+from django.db import models
 from redis.client import Pipeline
 from redis.connection import DefaultParser
 
@@ -139,6 +140,21 @@ def test_what_others_wrote_meanwhile_shows_after_a_second(redis, page, monkeypat
     assert "by another process" in page()
 
 
+@pytest.mark.parametrize("fault", ["fill", "take_no_writes"])
+def test_a_page_in_a_redis_that_takes_no_writes_is_not_shown(
+    redis, page, client, make_message, database_away, fault
+):
+    make_message("taken down")
+    page()
+    getattr(redis, fault)()
+    # By another process, which cannot tell.
+    models.QuerySet(Message).update(status="hidden")
+    assert "taken down" not in page()
+    wall_cache.own.clear()
+    with database_away():
+        assert client.get("/").status_code == 503
+
+
 def test_a_hung_redis_is_waited_for_once_not_by_every_visitor(redis, page, monkeypatch):
     page()
     redis.hang()
@@ -231,6 +247,15 @@ def test_views_that_were_never_sent_are_counted_later(redis, page, moved_clock):
     redis.start()
     moved_clock(2)
     assert "viewed 4 times." in page()  # Redis lost the first one, which was folded
+
+
+def test_views_that_a_full_redis_refused_are_counted_later(redis, page):
+    page()
+    redis.fill()
+    page()
+    page()
+    cache.client.get_client().config_set("maxmemory", "0")
+    assert "viewed 4 times." in page()
 
 
 def test_views_that_timed_out_are_not_sent_twice(redis, page, moved_clock):

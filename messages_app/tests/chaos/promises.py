@@ -26,9 +26,10 @@ class Kind:
 KINDS = {
     "redis stopped": Kind(stale=1),
     "redis hangs": Kind(stale=1),
-    # Who takes writes from nobody is away for all: each view's own count is refused.
-    "redis full": Kind(stale=1),
-    "redis read-only": Kind(stale=1),
+    # Who takes writes from nobody is away for all: each view's own count is refused. A
+    # process that only reads shall find out too.
+    "redis full": Kind(stale=1, is_quiet=True),
+    "redis read-only": Kind(stale=1, is_quiet=True),
     "redis killed": Kind(stale=10),
     "redis emptied": Kind(stale=10, forgets=True),
     # Ten seconds, and one for the processes to notice.
