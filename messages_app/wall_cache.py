@@ -123,7 +123,7 @@ class Kept:
     def claim_key(self) -> str:
         """The key by which one process tells that it builds the page, or checks it."""
         lack = "check" if self.is_valid else "page"
-        return f"wall:claim:{lack}:{self.version}:{get_language()}"
+        return f"wall:claim:{lack}:{self.version}:{edition()}:{get_language()}"
 
     @property
     def is_harmless(self) -> bool:

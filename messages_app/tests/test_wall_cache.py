@@ -251,6 +251,13 @@ def test_another_edition_has_another_key(settings):
     assert wall_cache.compute_edition() != before
 
 
+def test_each_edition_has_a_builder_of_its_own(db, monkeypatch):
+    kept = wall_cache.look()
+    assert wall_cache.claim(kept)
+    monkeypatch.setattr(wall_cache, "edition", lambda: "another")
+    assert wall_cache.claim(kept)
+
+
 def test_a_nul_that_got_into_the_table_is_no_500(make_message, page):
     if connection.vendor == "sqlite":  # PostgreSQL takes none
         make_message("a\0b", author_name="c\0d")
