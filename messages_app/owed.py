@@ -3,6 +3,7 @@
 import secrets
 import threading
 import time
+from collections.abc import Iterable
 
 from django.core.cache import cache
 
@@ -20,7 +21,7 @@ class OwedTokens:
     """Keys that must get a new token before this process trusts Redis again."""
 
     def __init__(self) -> None:
-        self._keys: set[str] = set()
+        self._keys: dict[str, object] = {}  # each with what marks its latest change
         self._lock = threading.Lock()
         self._payer: threading.Thread | None = None
 
@@ -29,9 +30,10 @@ class OwedTokens:
 
     def renew(self, *keys: str) -> None:
         """Give the keys new tokens; if that fails now, a thread goes on trying."""
-        if not renew_tokens(keys):
+        # While something is owed the thread is trying already: no other waits for Redis.
+        if self or not renew_tokens(keys):
             with self._lock:
-                self._keys.update(keys)
+                self._keys |= dict.fromkeys(keys, object())
                 # An error that nobody foresaw may have ended it.
                 if not self._payer or not self._payer.is_alive():
                     self._payer = threading.Thread(target=self._pay, daemon=True)
@@ -43,16 +45,20 @@ class OwedTokens:
 
     def pay(self) -> bool:
         """Try to deliver what is owed; return whether nothing is owed any more."""
-        # Locked while it tries: what becomes owed meanwhile is added after it.
+        tried = self._keys.copy()
+        if tried and not renew_tokens(tried):
+            return False
         with self._lock:
-            if self._keys and not renew_tokens(self._keys):
+            # What became owed meanwhile still is: its token may be older than its change.
+            for key in [key for key in tried if self._keys.get(key) is tried[key]]:
+                del self._keys[key]
+            if self._keys:
                 return False
-            self._keys.clear()
             self._payer = None
             return True
 
 
-def renew_tokens(keys: "set[str] | tuple[str, ...]") -> bool:
+def renew_tokens(keys: Iterable[str]) -> bool:
     """Give the keys new tokens; return whether it is sure that they have them."""
     # New ones at each try. A try that timed out may have arrived, and pages may have been
     # built under it since: the same token again would make an outdated one valid.

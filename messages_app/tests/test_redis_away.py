@@ -233,10 +233,40 @@ def test_each_try_has_a_token_of_its_own(redis, monkeypatch):
         "set_surely",
         lambda self, values: tokens.extend(values.values()),
     )
-    wall_cache.owed._keys.add(wall_cache.VERSION_KEY)
+    wall_cache.owed._keys[wall_cache.VERSION_KEY] = object()
     assert not wall_cache.owed.pay()
     assert not wall_cache.owed.pay()
     assert len(set(tokens)) == 2
+
+
+def test_of_many_changes_only_the_first_waits_for_a_hung_redis(
+    redis, page, make_message
+):
+    page()
+    redis.hang()
+    make_message("waits for its time-out")
+    begin = time.monotonic()
+    for number in range(20):
+        make_message(f"number {number}.")
+    assert time.monotonic() - begin < 2  # twenty time-outs would be five seconds
+    redis.go_on()
+    wait_until_paid()
+
+
+def test_what_becomes_owed_while_a_try_is_on_its_way_is_tried_after_it(monkeypatch):
+    debts = owed.OwedTokens()
+    debts._keys["key"] = object()
+    debts._payer = threading.current_thread()  # so that none is started
+
+    def meanwhile(keys):
+        debts.renew("key")
+        return True
+
+    monkeypatch.setattr(owed, "renew_tokens", meanwhile)
+    assert not debts.pay()
+    monkeypatch.setattr(owed, "renew_tokens", lambda keys: True)
+    assert debts.pay()
+    assert not debts
 
 
 def test_views_that_were_never_sent_are_counted_later(redis, page, moved_clock):
