@@ -7,6 +7,7 @@ the cache needs a `try`.
 """
 
 import json
+import sys
 import threading
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -101,7 +102,8 @@ class WatchedPool(ConnectionPool):
         if connection.is_connected:
             self.breaker.answered()
         else:
-            self.breaker.failed("no answer, or not in time")
+            # Redis' client gives it back while the error that closed it is on its way.
+            self.breaker.failed(str(sys.exc_info()[1] or "the connection broke"))
         super().release(connection)
 
 

@@ -33,6 +33,10 @@ class Redis:
     def stop(self):
         self.server.stop()
 
+    def kill(self):
+        self.server.process.kill()
+        self.server.process.wait()
+
     def hang(self):
         self.server.process.send_signal(signal.SIGSTOP)
 
@@ -41,6 +45,11 @@ class Redis:
 
     def fill(self):
         cache.client.get_client().config_set("maxmemory", "1")
+
+    def lock(self):
+        redis = cache.client.get_client()
+        redis.config_set("requirepass", "secret")
+        redis.connection_pool.disconnect()
 
     def take_no_writes(self):
         # As a replica does whose primary is gone.
@@ -313,6 +322,16 @@ def test_the_log_tells_once_that_redis_is_gone_and_once_that_it_is_back(
     assert len(told) == 2
     assert "does not answer" in told[0]
     assert "answers again" in told[1]
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [("hang", "Timeout"), ("kill", "Connection refused"), ("lock", "authenticated")],
+)
+def test_the_log_tells_why_redis_is_gone(redis, page, caplog, fault, reason):
+    getattr(redis, fault)()
+    page()
+    assert reason in caplog.text
 
 
 def test_an_emptied_redis_is_filled_again_and_the_count_goes_on(redis, page, post):
