@@ -56,7 +56,8 @@ def look(*, views: int) -> wall_cache.Kept:
     if is_count(answer.count):
         memory.seen = answer.count
         if answer.was_absent:  # the first views ever, or the cache lost the counter
-            memory.floor = read_row() + answer.count
+            # What is known may be more than a row that cannot be read now.
+            memory.floor = max(memory.floor, read_row() + answer.count)
             lift(memory.floor)
     return kept
 

@@ -55,6 +55,17 @@ def test_a_lost_counter_goes_on_from_the_last_fold(page):
     assert "viewed 42 times" in page()
 
 
+def test_a_counter_lost_while_the_row_cannot_be_read_goes_on_from_what_is_known(
+    page, database_away
+):
+    PageViewTotal.objects.create(total=41)
+    page()
+    cache.delete(page_views.COUNT_KEY)
+    with database_away():
+        assert "viewed 42 times" in page()
+    assert "viewed 43 times" in page()
+
+
 def test_a_counter_below_the_row_is_lifted_at_the_fold(page):
     page()
     PageViewTotal.objects.update(total=1000)
