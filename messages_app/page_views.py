@@ -107,7 +107,8 @@ def read_row() -> int:
     try:
         return PageViewTotal.objects.values_list("total", flat=True).first() or 0
     except DatabaseError as error:
-        logger.warning("The view count cannot be read from the database: %s", error)
+        # Quietly: it is one of many pages, and whoever reads the messages tells.
+        logger.debug("The view count cannot be read from the database: %s", error)
         return 0
 
 

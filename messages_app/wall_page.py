@@ -7,6 +7,7 @@ page is kept as the pieces between them, so that showing it is joining bytes.
 
 import hashlib
 import logging
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ CUT = wall_cache.CUT.decode()  # as the template writes it
 # A table that is locked or slow. A server that is away has a breaker of its own.
 breaker = Breaker("The list of messages")
 SOON_SECONDS = 0.25
+is_told = threading.Event()  # by the log, that the messages cannot be read
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,10 @@ def current(kept: wall_cache.Kept, cursor: Cursor | None = None) -> WallPage:
     try:
         return older(cursor) if cursor else newest(kept)
     except DatabaseError as error:
-        logger.error("The messages cannot be read: %s", error)
+        # Once: it is the same for each page until they can be read again.
+        level = logging.DEBUG if is_told.is_set() else logging.ERROR
+        is_told.set()
+        logger.log(level, "The messages cannot be read: %s", error)
     # Looked at again: something may have been taken down while we waited. (A cache that
     # takes no writes is found out by counting.)
     kept = page_views.look(views=0)
@@ -131,6 +136,7 @@ def read(cursor: Cursor | None = None) -> list[Message]:
             breaker.failed(str(error).partition("\n")[0])  # without the query
         raise
     breaker.answered()
+    is_told.clear()
     return rows
 
 

@@ -37,6 +37,7 @@ def isolated(settings, tmp_path, monkeypatch):
     monkeypatch.setattr(page_views, "memory", page_views.Memory())
     monkeypatch.setattr(wall_cache, "owed", owed.OwedTokens())
     monkeypatch.setattr(wall_page, "breaker", Breaker("The list of messages"))
+    wall_page.is_told.clear()
     wall_cache.own.clear()
     if settings.REDIS_URL:
         pool = cache.client.get_client().connection_pool

@@ -235,6 +235,19 @@ def test_the_page_that_cannot_be_read_says_so(client, database_away):
     assert "<textarea" in response.text
 
 
+def test_the_log_tells_once_that_the_messages_cannot_be_read(
+    page, database_away, caplog
+):
+    for _ in "an outage", "another":
+        caplog.clear()
+        with database_away():
+            for _ in range(3):
+                page("/?before=0-0")
+        told = [r.name for r in caplog.records if r.name.startswith("messages_app")]
+        assert told == ["messages_app.wall_page"]
+        page("/?before=0-0")
+
+
 def later(monkeypatch, seconds):
     now = wall_cache.time.time()
     monkeypatch.setattr(wall_cache.time, "time", lambda: now + seconds)
