@@ -36,10 +36,11 @@ def read(request: HttpRequest) -> dict[str, float]:
 
 def remember(request: HttpRequest, response: HttpResponse, posted: str) -> None:
     """Add a post to the cookie."""
-    posts = list((read(request) | {posted: time.time()}).items())[-MOST:]
+    posts = read(request)
+    posts.setdefault(posted, time.time())  # of the one that was stored, not its repeats
     response.set_cookie(
         COOKIE,
-        signing.dumps(dict(posts), salt=SALT),
+        signing.dumps(dict(list(posts.items())[-MOST:]), salt=SALT),
         max_age=SECONDS,
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,

@@ -169,6 +169,14 @@ def test_the_same_text_after_ten_minutes_is_another_message(post, page, monkeypa
     assert Message.objects.count() == 2
 
 
+def test_a_repeat_does_not_begin_the_ten_minutes_anew(post, monkeypatch):
+    now = time.time()
+    for minute in [0, 9, 18]:
+        monkeypatch.setattr(time, "time", lambda at=now + minute * 60: at)
+        post("good morning")
+    assert Message.objects.count() == 2
+
+
 def test_a_refused_text_is_not_remembered_as_posted(post, page, database_away):
     with database_away():
         assert post("at last", form_key=key_in(page())).status_code == 503
