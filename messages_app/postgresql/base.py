@@ -13,7 +13,9 @@ from typing import Any
 import psycopg
 from django.db import DatabaseError
 from django.db.backends.postgresql import base
-from psycopg.errors import _WaitTimeout
+from psycopg.conninfo import make_conninfo
+from psycopg.errors import ConnectionTimeout, _WaitTimeout
+from psycopg.pq import PGconn, Ping
 from psycopg_pool import PoolTimeout
 
 from messages_app.breaker import Breaker
@@ -40,7 +42,8 @@ class Connection(psycopg.Connection[Any]):
         except _WaitTimeout:
             pass
         try:
-            look_after(self.info.get_parameters() | {"password": self.info.password})
+            parameters = self.info.get_parameters() | {"password": self.info.password}
+            look_after(parameters, is_connected=True)
             return super().wait(gen, interval, self.patience)
         except psycopg.OperationalError:
             # Given up, not ended: its answer would be taken for the next query's.
@@ -49,16 +52,29 @@ class Connection(psycopg.Connection[Any]):
             raise
 
 
-def look_after(parameters: dict[str, Any]) -> None:
-    """Raise OperationalError, with the reason, if the server lets nobody in."""
+def look_after(parameters: dict[str, Any], *, is_connected: bool = False) -> None:
+    """Raise OperationalError, with the reason, if the server lets nobody in.
+
+    Who is connected may wait for one that answers, though it takes no more in.
+    """
     if breaker.is_open:  # another thread has just looked
         raise psycopg.OperationalError(breaker.reason)
     try:
         with closing(psycopg.connect(**parameters)):
             pass
     except psycopg.OperationalError as error:
+        if is_connected and is_answer(error, parameters):
+            return
         breaker.failed(" ".join(str(error).split()))
         raise
+
+
+def is_answer(error: Exception, parameters: dict[str, Any]) -> bool:
+    """Return whether who was not let in was told so by a server that works."""
+    # After a time-out the next would be another, in which all threads stand still.
+    return not isinstance(error, ConnectionTimeout) and (
+        PGconn.ping(make_conninfo(**parameters).encode()) == Ping.OK
+    )
 
 
 class DatabaseWrapper(base.DatabaseWrapper):

@@ -5,6 +5,7 @@ import time
 import psycopg
 import pytest
 from django.db import OperationalError, connection
+from psycopg.errors import ConnectionTimeout
 
 from messages_app.breaker import Breaker
 from messages_app.postgresql import base
@@ -58,13 +59,25 @@ def test_a_server_that_lets_nobody_in_is_given_up(other, monkeypatch):
     monkeypatch.setattr(base, "SLOW_SECONDS", 0.05)
 
     def refuse(**parameters):
-        raise psycopg.OperationalError("connection timeout expired")
+        raise ConnectionTimeout("connection timeout expired")
 
     monkeypatch.setattr(base.psycopg, "connect", refuse)
     with pytest.raises(OperationalError, match="connection timeout expired"):
         ask("SELECT 1 FROM pg_sleep(30)", other)
     assert base.breaker.is_open
     assert other.connection.closed
+
+
+def test_one_that_is_full_is_waited_for_by_who_is_in(other, monkeypatch):
+    ask("SELECT 1", other)
+    monkeypatch.setattr(base, "SLOW_SECONDS", 0.05)
+
+    def refuse(**parameters):
+        raise psycopg.OperationalError("FATAL: sorry, too many clients already")
+
+    monkeypatch.setattr(base.psycopg, "connect", refuse)
+    assert ask("SELECT 7 FROM pg_sleep(0.2)", other) == 7
+    assert not base.breaker.is_open
 
 
 def test_one_that_lets_others_in_but_never_answers_is_given_up(other, monkeypatch):
