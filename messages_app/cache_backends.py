@@ -159,6 +159,10 @@ class WallRedisCache(RedisCache):
         except _main_exceptions:
             return False
 
+    def clear(self) -> None:
+        """Remove what is the wall's; django-redis would empty a Redis that others use."""
+        self.delete_pattern("wall:*")
+
     @omit_exception
     def raise_to(self, key: str, floor: int) -> int | None:
         """Lift a number that is lower, or absent; return it, None while away."""

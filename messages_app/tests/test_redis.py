@@ -123,6 +123,23 @@ def test_nothing_in_redis_is_a_pickle(redis, make_message, page, client):
         assert not value.startswith(b"\x80"), key
 
 
+def test_clearing_the_cache_removes_what_is_the_walls_and_nothing_else(
+    redis, page, client, settings
+):
+    page()
+    client.get("/status")
+    theirs = cache.make_key("another's")
+    redis.set(theirs, 1)
+    cache.clear()
+    assert redis.keys(cache.make_key("*")) == [theirs.encode()]
+
+
+def test_clearing_the_cache_is_no_error_while_redis_is_away(settings):
+    away = {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}
+    settings.CACHES = {"default": away}
+    cache.clear()
+
+
 GARBAGE = [
     b'\0["v","e",1,1' + b"0" * 400 + b"]\0a\0b\0c\0d\0e",
     b'\0["v","e",NaN,1]\0a\0b\0c\0d\0e',
