@@ -148,7 +148,7 @@ def look(*, counter: str | None = None, views: int = 0, source: Any = cache) -> 
         answer=answer,
         version=token_or_none(found.get(VERSION_KEY)),
         epoch=token_or_none(found.get(EPOCH_KEY)),
-        is_checked=checked in found,
+        is_checked=found.get(checked) == 1,
         header=header,
         pieces=pieces,
     )
@@ -246,12 +246,18 @@ def keep(kept: Kept, header: Header, pieces: Sequence[bytes]) -> None:
 
 
 def mark_checked(kept: Kept) -> bool:
-    """Tell that the page shows what is in the table; True to one in WALL_FOLD_SECONDS.
+    """Tell that the page shows what is in the table; True if it was time to look.
 
     What no version tells of (raw SQL, a process killed before it could tell, a Redis that
     lost its last second) is so found after that time.
     """
-    return kept.cache.add(checked_key(), 1, timeout=settings.WALL_FOLD_SECONDS - 1)
+    is_due = not kept.is_checked
+    # set(), not add(), and also when a page was built because it was too old: what stands
+    # there may be garbage, or have lost its end as Redis was copied.
+    if is_due or (kept.header and kept.header.version == kept.version):
+        seconds = settings.WALL_FOLD_SECONDS - 1
+        return kept.cache.set(checked_key(), 1, timeout=seconds) and is_due
+    return False
 
 
 def forget() -> None:

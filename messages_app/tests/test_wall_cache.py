@@ -63,6 +63,21 @@ def test_a_page_that_is_compared_and_right_is_not_built_again(
     assert "built" not in caplog.text
 
 
+@pytest.mark.parametrize("mark", ["x", [1], 1])
+def test_a_mark_that_is_garbage_or_has_no_end_is_overcome(
+    make_message, page, seconds_left, monkeypatch, mark
+):
+    make_message()
+    page()
+    cache.set(wall_cache.checked_key(), mark, timeout=None)
+    later = time.time() + 61
+    with monkeypatch.context() as patch:
+        patch.setattr(wall_cache.time, "time", lambda: later)
+        page()
+    assert wall_cache.look().is_checked
+    assert seconds_left(wall_cache.checked_key()) < 71
+
+
 def test_one_of_many_compares(make_message, page):
     make_message()
     page()
