@@ -149,5 +149,4 @@ def worker_exit(server: Any, worker: Any) -> None:
         from messages_app import page_views, wall_cache
 
         wall_cache.owed.pay()
-        page_views.look(views=0)  # which counts the owed ones
-        page_views.fold()
+        page_views.settle()

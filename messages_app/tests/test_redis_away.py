@@ -16,7 +16,7 @@ from redis.connection import DefaultParser
 
 from config.servers import Folders, start_valkey
 from messages_app import breaker, owed, page_views, wall_cache
-from messages_app.models import Message
+from messages_app.models import Message, PageViewTotal
 
 
 class Redis:
@@ -305,6 +305,31 @@ def test_views_that_timed_out_are_not_sent_twice(redis, page, moved_clock):
     redis.go_on()
     moved_clock(2)
     assert "viewed 4 times." in page()
+
+
+@pytest.mark.parametrize(("fault", "counted"), [("stop", 4), ("fill", 4), ("hang", 3)])
+def test_views_still_owed_when_a_process_ends_are_in_the_row(
+    redis, page, fault, counted
+):
+    page()
+    getattr(redis, fault)()
+    for _ in range(3):
+        page()  # hung, Redis may have counted the first of them
+    page_views.settle()
+    page_views.settle()
+    assert PageViewTotal.objects.get().total == counted
+
+
+def test_views_owed_are_sent_when_a_process_ends_and_redis_is_back(
+    redis, page, moved_clock
+):
+    page()
+    redis.fill()
+    page()
+    cache.client.get_client().config_set("maxmemory", "0")
+    page_views.settle()
+    assert cache.get(page_views.COUNT_KEY) == 2
+    assert PageViewTotal.objects.get().total == 2
 
 
 def test_the_log_tells_once_that_redis_is_gone_and_once_that_it_is_back(
