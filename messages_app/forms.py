@@ -138,7 +138,8 @@ class MessageForm(forms.ModelForm):
             if not (stored := self.stored_before()):
                 raise
         # Sent again perhaps because the process that stored it died before it told.
-        wall_cache.forget()
+        if stored.status == Message.Status.PUBLISHED:
+            wall_cache.forget()
         return stored
 
     def stored_before(self) -> Message | None:

@@ -144,6 +144,20 @@ def test_the_same_text_from_another_browser_is_another_message(post, page, clien
     assert Message.objects.count() == 2
 
 
+@pytest.mark.parametrize("status", ["held", "hidden", "withdrawn"])
+def test_a_form_sent_again_rebuilds_nothing_when_its_message_is_not_on_the_wall(
+    post, page, client, status, django_assert_num_queries
+):
+    form = {"content": "Once", "form_key": key_in(page())}
+    post(**form)
+    Message.objects.update(status=status)
+    client.cookies.clear()  # as another browser, or a script
+    page()
+    post(**form)
+    with django_assert_num_queries(0):
+        client.get("/")
+
+
 # Back: the text comes up again, in a form with another key
 
 
