@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from psycopg.errors import ReadOnlySqlTransaction
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,10 @@ class DatabaseAway:
     def process_exception(
         self, request: HttpRequest, exception: Exception
     ) -> HttpResponse | None:
-        if not isinstance(exception, OperationalError | InterfaceError):
+        is_away = isinstance(exception, OperationalError | InterfaceError)
+        # As a replica is, whose primary is gone. To Django that is an internal error.
+        is_read_only = isinstance(exception.__cause__, ReadOnlySqlTransaction)
+        if not is_away and not is_read_only:
             return None
         logger.error("%s cannot be shown: %s", request.path, exception)
         response = render(request, "503.html", status=503)

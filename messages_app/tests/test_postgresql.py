@@ -8,6 +8,7 @@ from django.db import OperationalError, connection
 from psycopg.errors import ConnectionTimeout
 
 from messages_app.breaker import Breaker
+from messages_app.models import Message
 from messages_app.postgresql import base
 
 
@@ -124,3 +125,29 @@ def test_a_restarted_server_costs_no_visitor_an_error(client, make_message):
     assert client.get("/").status_code == 200
     # Not a measurement: the pool's own way round dead connections fails after this.
     assert time.monotonic() - begin < 0.9
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_read_only_server_answers_503_to_who_would_write(
+    admin_client, client, make_message
+):
+    make_message("still here")
+    number = Message.objects.get().id
+    address = "/admin/messages_app/message/"
+    admin_client.raise_request_exception = False
+    form = {"action": "hide", "_selected_action": number}
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+    try:
+        assert "still here" in admin_client.get("/").text
+        answers = [
+            admin_client.post(address, form),
+            admin_client.post(f"{address}{number}/delete/", {"post": "yes"}),
+            admin_client.post("/admin/logout/"),
+            client.post("/", {"content": "no"}),
+            client.post("/admin/login/", {"username": "admin", "password": "password"}),
+        ]
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET default_transaction_read_only")
+    assert [answer.status_code for answer in answers] == [503] * len(answers)
