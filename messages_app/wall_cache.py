@@ -64,9 +64,10 @@ def checked_key() -> str:
 
 
 def edition() -> str:
-    """Return what names the page's format, files, templates and settings.
+    """Return what names the page's format, files, templates, title and size.
 
-    So a release, or a start with another title, never shows the page of the one before.
+    So a start with another of these never shows the page of the one before. What changes
+    only in code shows when the page is too old.
     """
     return compute_edition() if settings.DEBUG else known_edition()
 
