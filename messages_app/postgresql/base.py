@@ -97,8 +97,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
             # All are in use, or the server is away. If so, this tells why.
             look_after(conn_params)
             raise
+        if breaker.is_open:
+            self.make_sure(connection)
         breaker.answered()
         return connection
+
+    def make_sure(self, connection: Any) -> None:
+        """Ask a server that failed before; one that hangs keeps its connections open."""
+        try:
+            connection.execute("SELECT 1")
+            connection.rollback()  # unless it commits by itself
+        except psycopg.OperationalError:
+            connection.close()
+            self.pool.putconn(connection)  # type: ignore[attr-defined]  # as above
+            raise
 
     @contextmanager
     def without_limit(self) -> Iterator[None]:

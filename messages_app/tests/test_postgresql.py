@@ -109,6 +109,28 @@ def test_a_dead_server_is_told_with_its_host_and_asked_once_a_second(
         nowhere.get_new_connection(nowhere.get_connection_params())
 
 
+def test_a_server_that_failed_is_believed_when_it_answers_a_query(
+    other, monkeypatch, caplog
+):
+    ask("SELECT 1", other)
+    other.close()  # its connection is in the pool, and open
+    base.breaker.failed("it hangs")
+    base.breaker.asked_at = 0
+    with monkeypatch.context() as patch:
+
+        def hang(*args):
+            raise psycopg.OperationalError("no answer")
+
+        patch.setattr(base.Connection, "execute", hang)
+        with pytest.raises(OperationalError, match="no answer"):
+            other.ensure_connection()
+    assert base.breaker.is_open
+    assert "answers again" not in caplog.text
+    base.breaker.asked_at = 0
+    assert ask("SELECT 7", other) == 7
+    assert not base.breaker.is_open
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_restarted_server_costs_no_visitor_an_error(client, make_message):
     others = [connection.copy() for _ in range(4)]
