@@ -46,6 +46,8 @@ class BytesOrJSON(BaseSerializer):
             return None
 
 
+coder = BytesOrJSON({})
+
 # KEYS[1] becomes the larger of itself and ARGV[1]; in one step, so that views counted
 # meanwhile are never overwritten.
 RAISE = """
@@ -140,7 +142,8 @@ class WallRedisCache(RedisCache):
             # Nor does it take a new version, so that its page may be out of date.
             return Answer(None, None, was_sent=False)
         pairs = zip(keys, values, strict=True)
-        found = {key: client.decode(kept) for key, kept in pairs if kept is not None}
+        # Not by client.decode(), which tries whether each is a number first.
+        found = {key: coder.loads(kept) for key, kept in pairs if kept is not None}
         count = count if isinstance(count, int) else None
         # An error is an answer: Redis has counted nothing.
         return Answer(found, count, was_sent=count is not None, was_absent=count == by)
