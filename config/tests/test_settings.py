@@ -150,6 +150,15 @@ def test_gunicorn_does_not_start_on_nonsense_and_tells_it_plainly(variables, tol
     assert "Traceback" not in ran.stderr
 
 
+def test_compose_passes_each_setting_of_the_wall_on():
+    from config import settings
+
+    text = (ROOT / "compose.yml").read_text()
+    passed = set(re.findall(r"^ +([A-Z_]+):", text, re.MULTILINE))
+    given = {name for name in settings.env.names if not name.endswith("_FILE")}
+    assert given - passed == {"DEBUG"}
+
+
 def test_the_readme_lists_every_variable_and_no_other():
     table = (ROOT / "README.md").read_text().partition("## Settings")[2]
     listed = set(re.findall(r"^\| `([A-Z_]+)`", table, re.MULTILINE))
