@@ -1,6 +1,5 @@
 """One wall that is up for all tests, and projects of their own for those that need one."""
 
-import ssl
 import subprocess
 
 import pytest
@@ -40,13 +39,3 @@ def new_stack(engine, request):
         return stack
 
     return make
-
-
-@pytest.fixture
-def trusting():
-    """Return a function that makes a TLS context for a certificate's text."""
-
-    def context(certificate):
-        return ssl.create_default_context(cadata=certificate)
-
-    return context

@@ -2,9 +2,7 @@
 
 import json
 import os
-import re
 import secrets
-import socket
 import subprocess
 import time
 import urllib.error
@@ -14,19 +12,11 @@ from http.cookies import SimpleCookie
 from pathlib import Path
 from urllib.parse import urlencode
 
-from config.tests.environment import OURS
-from messages_app.tests.chaos.clients import Clients
+from config.tests.environment import OURS, free_port
+from messages_app.tests.chaos.clients import KEY, VIEWS, Clients
 
 ROOT = Path(__file__).resolve().parents[2]
-KEY = re.compile(r'name="form_key" value="([^"]+)"')
-VIEWS = re.compile(r"viewed (\d+) time")
 COMPOSE = {"SITE_ADDRESS", "POSTGRES_PASSWORD", "REDIS_PASSWORD", "COMPOSE_FILE"}
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Stack:
@@ -42,14 +32,13 @@ class Stack:
         files = [word for file in self.files for word in ("--file", str(file))]
         return ["docker", "compose", "--project-name", self.name, *files, *words]
 
-    def compose(self, *words, check=True, text=None, seconds=300):
+    def compose(self, *words, check=True, seconds=300):
         """Run `docker compose`; return what it printed, errors included."""
         ran = subprocess.run(
             self.command(*words),
             cwd=self.folder,
             env=self.environment,
-            input=text,
-            stdin=None if text is not None else subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -71,8 +60,8 @@ class Stack:
             text=True,
         )
 
-    def up(self, *words):
-        self.compose("up", "--build", "--wait", *words)
+    def up(self):
+        self.compose("up", "--build", "--wait")
 
     def start_again(self, service):
         """Start what was stopped, the same container; return when it is healthy."""
@@ -92,10 +81,9 @@ class Stack:
             "--profile", "backup", "down", "--volumes", "--timeout", "5", check=False
         )
 
-    def containers(self, service="", running=False):
-        """Return the names of the containers."""
-        given = ["ps", "--format", "{{.Name}}"] + ([] if running else ["--all"])
-        return self.compose(*given, *([service] if service else [])).split()
+    def containers(self, *service):
+        """Return the names of the containers, those that ended too."""
+        return self.compose("ps", "--all", "--format", "{{.Name}}", *service).split()
 
     def docker(self, *words):
         ran = subprocess.run(
@@ -107,8 +95,8 @@ class Stack:
         found = json.loads(self.docker("inspect", *self.containers(service)))
         return found[0]
 
-    def sh(self, service, script, *options):
-        return self.compose("exec", "-T", *options, service, "sh", "-c", script)
+    def sh(self, service, script):
+        return self.compose("exec", "-T", service, "sh", "-c", script)
 
     def sql(self, query):
         psql = ["psql", "-U", "wall", "-d", "wall", "-qtAX", "-c", query]
@@ -145,8 +133,8 @@ class Stack:
     def views(self):
         return int(VIEWS.search(self.page())[1])
 
-    def post(self, content, **fields):
-        form = {"content": content, "form_key": KEY.search(self.page())[1], **fields}
+    def post(self, content):
+        form = {"content": content, "form_key": KEY.search(self.page())[1]}
         status, html, _ = self.ask("/", form)
         return status, html
 

@@ -5,6 +5,7 @@ import http.client
 import json
 import re
 import shutil
+import ssl
 import subprocess
 import time
 import urllib.request
@@ -12,7 +13,10 @@ from contextlib import closing
 from urllib.parse import quote
 
 import pytest
-from stack import ROOT, free_port
+from stack import ROOT
+
+from config.tests.environment import free_port
+from messages_app.tests.chaos.clients import KEY
 
 
 def test_up_from_nothing_to_a_wall_that_is_well(stack):
@@ -270,7 +274,7 @@ def test_who_opens_the_wall_by_another_name_is_told_how_to_allow_it(stack):
 # With a name and https
 
 
-def test_with_a_site_address_all_is_https(new_stack, tmp_path, trusting):
+def test_with_a_site_address_all_is_https(new_stack, tmp_path):
     """With Caddy's own certificates, which it makes for localhost."""
     http, https = free_port(), free_port()
     ports = [f"127.0.0.1:{http}:80", f"127.0.0.1:{https}:443"]
@@ -284,7 +288,10 @@ def test_with_a_site_address_all_is_https(new_stack, tmp_path, trusting):
     assert plain["services"]["web"]["environment"]["SITE_ADDRESS"] == "localhost"
     stack.up()
     root = stack.sh("proxy", "cat /data/caddy/pki/authorities/local/root.crt")
-    base, context = f"https://localhost:{https}", trusting(root)
+    base, context = (
+        f"https://localhost:{https}",
+        ssl.create_default_context(cadata=root),
+    )
 
     status, _, headers = stack.ask("/", base=f"http://localhost:{http}")
     assert status in {301, 308}
@@ -296,7 +303,7 @@ def test_with_a_site_address_all_is_https(new_stack, tmp_path, trusting):
     assert headers["Set-Cookie"] is None
     form = {
         "content": "over TLS",
-        "form_key": re.search(r'key" value="([^"]+)', html)[1],
+        "form_key": KEY.search(html)[1],
     }
     origin = {"Origin": "https://localhost"}
     assert stack.ask("/", form, origin, context, base)[0] == 303

@@ -4,7 +4,7 @@ import re
 import time
 from collections import Counter
 
-from stack import KEY
+from messages_app.tests.chaos.clients import KEY
 
 
 def slow(seen, seconds):

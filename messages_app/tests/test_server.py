@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from config.tests.environment import bare
+from config.tests.environment import bare, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,9 +30,7 @@ class ServedWall:
         self.folder, self.variables, self.before = folder, variables, list(before)
         self.config = config
         self.log = folder / "log"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
 
     def start(self):
         serve = (
