@@ -7,17 +7,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.contrib.sessions.models import Session
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.management import BaseCommand, CommandParser
 from django.db import Error, connection
-from django.utils import timezone
 
 from messages_app import advisory_lock, page_views
-
-
-def clear_sessions() -> None:
-    """Delete the sessions of moderators whose time is over."""
-    Session.objects.filter(expire_date__lt=timezone.now()).delete()
 
 
 class Task(NamedTuple):
@@ -25,7 +19,10 @@ class Task(NamedTuple):
     every: float  # seconds
 
 
-TASKS = [Task(page_views.fold, settings.WALL_FOLD_SECONDS), Task(clear_sessions, 3600)]
+TASKS = [
+    Task(page_views.fold, settings.WALL_FOLD_SECONDS),
+    Task(SessionStore.clear_expired, 3600),  # of moderators
+]
 ROUND_SECONDS = 5.0
 
 
