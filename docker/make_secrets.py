@@ -2,7 +2,8 @@
 
 Each reader has a volume of its own, mounted here below /secrets, and can read its files
 and no others. What the operator gives, as a variable or as a file that `<name>_FILE`
-names, takes the place of what was made, and is kept like it.
+names, takes the place of what was made. A password or key is kept like it; a URL counts
+as long as it is given.
 """
 
 import fcntl
@@ -30,7 +31,7 @@ def main() -> None:
     lock = os.open(FOLDER, os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)  # one at a time; free when this ends
     password = secret("POSTGRES_PASSWORD", "db/password", "backup/password")
-    superuser = secret("", "db/superuser_password")
+    superuser = kept("db/superuser_password") or new()
     redis_password = secret("REDIS_PASSWORD", "redis/password")
     key = secret("SECRET_KEY", "web/secret_key", "backup/secret_key")
     database_url = f"postgres://wall:{quote(password, safe='')}@db:5432/wall"
@@ -50,13 +51,23 @@ def main() -> None:
 
 
 def secret(name: str, *places: str) -> str:
-    """Return what the operator gives, else what any place kept, else a new random text."""
-    paths = [FOLDER / place for place in places]
-    kept = next((path.read_text().strip() for path in paths if path.exists()), "")
-    value = given(name) or kept or secrets.token_urlsafe(48)
-    if kept and value != kept:
+    """Return what the operator gives, else what any place kept, else a new one."""
+    before = kept(*places)
+    value = given(name) or before or new()
+    if before and value != before:
         print(f"{name} is another than before. {CHANGED[name]}", flush=True)
     return value
+
+
+def kept(*places: str) -> str:
+    """Return what stands in the first of these places that is there."""
+    paths = [FOLDER / place for place in places]
+    return next((path.read_text().strip() for path in paths if path.exists()), "")
+
+
+def new() -> str:
+    """Return a text that nobody can guess: 48 random bytes."""
+    return secrets.token_urlsafe(48)
 
 
 def given(name: str) -> str:
