@@ -8,4 +8,4 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
-handler400 = "messages_app.views.bad_request"
+handler400 = "messages_app.views.requests.bad_request"

@@ -2,13 +2,13 @@
 
 from django.urls import path
 
-from messages_app import views
+from messages_app.views import service, wall
 
 app_name = "messages_app"
 
 urlpatterns = [
-    path("", views.wall, name="wall"),
-    path("status", views.show_status, name="status"),
-    path("livez", views.livez, name="livez"),
-    path("readyz", views.readyz, name="readyz"),
+    path("", wall.wall, name="wall"),
+    path("status", service.show_status, name="status"),
+    path("livez", service.livez, name="livez"),
+    path("readyz", service.readyz, name="readyz"),
 ]
