@@ -114,6 +114,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    # Around all others, so that their errors come in the visitor's language too.
+    "messages_app.languages.VisitorsLanguage",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "messages_app.middleware.ConstantPolicy",
@@ -244,6 +246,11 @@ AUTH_PASSWORD_VALIDATORS = [
 # Language and time
 
 LANGUAGE_CODE = "en"
+# Each by its own name, as the menu shows it; see docs/languages.md.
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("ar", "العربية"), ("ja", "日本語")]
+# Named here too, for makemessages: templates/ lies outside the app.
+LOCALE_PATHS = [BASE_DIR / "messages_app" / "locale"]
+FORMAT_MODULE_PATH = "messages_app.formats"  # where Django's own do not suit a reader
 TIME_ZONE = "UTC"
 USE_TZ = True
 

@@ -11,7 +11,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.text import Truncator
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
+from messages_app import languages
 from messages_app.models import Message, MessageQuerySet
 
 admin.site.site_header = admin.site.site_title = settings.WALL_TITLE
@@ -35,7 +38,14 @@ class UncountedPaginator(Paginator):
 
 
 class UncountedChangeList(ChangeList):
-    """A list that says no number of results."""
+    """A list that says no number of results, in the language that its address names."""
+
+    def get_filters_params(self, params: Any = None) -> dict[str, Any]:
+        found = super().get_filters_params(params)
+        found.pop(
+            "lang", None
+        )  # of messages_app/languages.py: no question to the table
+        return found
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -103,26 +113,32 @@ class MessageAdmin(admin.ModelAdmin):
             ]
         return super().formfield_for_choice_field(db_field, request, **kwargs)
 
-    @admin.display(description="message")
+    @admin.display(description=_("message"))
     def excerpt(self, message: Message) -> str:
         return Truncator(message.content).chars(100)
 
-    @admin.display(
-        description="author", ordering="author_name", empty_value="Anonymous"
-    )
-    def author(self, message: Message) -> str | None:
-        return message.author_name or None
+    @admin.display(description=_("author"), ordering="author_name")
+    def author(self, message: Message) -> str:
+        return message.author_name or gettext("Anonymous")
 
-    @admin.action(permissions=["change"], description="Publish the selected messages")
+    @admin.action(
+        permissions=["change"], description=_("Publish the selected messages")
+    )
     def publish(self, request: HttpRequest, queryset: MessageQuerySet) -> None:
         count = queryset.publish()
-        self._tell(request, count, "published")
+        told = ngettext(
+            "%(count)s message published.", "%(count)s messages published.", count
+        )
+        self._tell(request, told, count)
 
-    @admin.action(permissions=["change"], description="Hide the selected messages")
+    @admin.action(permissions=["change"], description=_("Hide the selected messages"))
     def hide(self, request: HttpRequest, queryset: MessageQuerySet) -> None:
         count = queryset.hide()
-        self._tell(request, count, "hidden")
+        told = ngettext(
+            "%(count)s message hidden.", "%(count)s messages hidden.", count
+        )
+        self._tell(request, told, count)
 
-    def _tell(self, request: HttpRequest, count: int, what: str) -> None:
-        noun = "message" if count == 1 else "messages"
-        self.message_user(request, f"{count} {noun} {what}.", notices.SUCCESS)
+    def _tell(self, request: HttpRequest, told: str, count: int) -> None:
+        notice = told % {"count": languages.number(count)}
+        self.message_user(request, notice, notices.SUCCESS)

@@ -8,12 +8,16 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
-from messages_app import form_key, text, wall_cache
+from messages_app import form_key, languages, text, wall_cache
 from messages_app.models import CONTENT_CEILING, Message
 
 # No text this long gets under the limit by cleaning; it is refused unread.
 UNREAD_LENGTH = 10 * CONTENT_CEILING
+# Of the field's text; by the blank placeholder, wall.css knows a field without one.
+OWN_DIRECTION = {"dir": "auto", "placeholder": " "}
 
 
 class VisitorTextField(forms.CharField):
@@ -28,17 +32,26 @@ class VisitorTextField(forms.CharField):
     def to_python(self, value: Any) -> str:
         raw = super().to_python(value) or ""
         if len(raw) > UNREAD_LENGTH:
-            raise ValidationError(
-                f"This has {len(raw)} characters, far more than the wall takes. "
+            told = ngettext(
+                "This has %(length)s character, far more than the wall takes. "
                 "Shorten it and post again.",
+                "This has %(length)s characters, far more than the wall takes. "
+                "Shorten it and post again.",
+                len(raw),
+            )
+            raise ValidationError(
+                told,
                 code="max_length",
+                params={"length": languages.number(len(raw))},
             )
         if refused := text.find_refused(raw):
             shown = " ".join(text.show_refused(character) for character in refused)
+            told = gettext(
+                "This holds characters that cannot be shown, marked %(shown)s here. "
+                "Remove them and post again."
+            )
             raise ValidationError(
-                f"This holds characters that cannot be shown, marked {shown} here. "
-                "Remove them and post again.",
-                code="control_character",
+                told, code="control_character", params={"shown": shown}
             )
         return self.clean_with(raw)
 
@@ -49,15 +62,15 @@ class VisitorTextField(forms.CharField):
 
 class MessageForm(forms.ModelForm):
     content = VisitorTextField(
-        label="Your message",
+        label=_("Your message"),
         required=False,  # clean_content says it better, and knows invisible texts
-        widget=forms.Textarea(attrs={"rows": 4, "required": True, "dir": "auto"}),
+        widget=forms.Textarea(attrs={"rows": 4, "required": True, **OWN_DIRECTION}),
     )
     author_name = VisitorTextField(
-        label="Your name, if you like",
+        label=_("Your name, if you like"),
         required=False,
         clean_with=text.clean_line,
-        widget=forms.TextInput(attrs={"autocomplete": "nickname", "dir": "auto"}),
+        widget=forms.TextInput(attrs={"autocomplete": "nickname", **OWN_DIRECTION}),
     )
     form_key = forms.CharField(required=False, widget=forms.HiddenInput)
 
@@ -76,7 +89,7 @@ class MessageForm(forms.ModelForm):
     def clean_content(self) -> str:
         content = self.cleaned_data["content"]
         if text.is_blank(content):
-            raise ValidationError("Write something first.", code="blank")
+            raise ValidationError(_("Write something first."), code="blank")
         return content
 
     def clean_author_name(self) -> str:
@@ -92,14 +105,26 @@ class MessageForm(forms.ModelForm):
         except form_key.Expired:
             # Sent again after a day: what was stored then is answered like then.
             if not self.stored_before():
-                self._ask_again("This form lay open too long.", "expired")
+                self._ask_again(
+                    gettext(
+                        "This form lay open too long. "
+                        "Your text is kept: press Post again."
+                    ),
+                    code="expired",
+                )
         except form_key.Forged:
-            self._ask_again("This form was damaged on its way.", "forged")
+            self._ask_again(
+                gettext(
+                    "This form was damaged on its way. "
+                    "Your text is kept: press Post again."
+                ),
+                code="forged",
+            )
         return cleaned
 
-    def _ask_again(self, what: str, code: str) -> None:
+    def _ask_again(self, reason: str, *, code: str) -> None:
         self.needs_new_key = True
-        self.refuse(f"{what} Your text is kept: press Post again.", code=code)
+        self.refuse(reason, code=code)
 
     def refuse(self, reason: str, *, code: str) -> None:
         """Add a reason, which no field can mend, why this is not posted."""

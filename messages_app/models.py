@@ -7,6 +7,8 @@ from django.core.validators import MaxLengthValidator
 from django.db import models, transaction
 from django.db.models.functions import Length, Now
 from django.db.models.lookups import LessThanOrEqual
+from django.utils.translation import gettext, ngettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from messages_app import wall_cache
 from messages_app.pagination import Cursor
@@ -16,9 +18,12 @@ CONTENT_CEILING = 10_000
 NAME_CEILING = 200
 
 
-TOO_LONG = (
+TOO_LONG = ngettext_lazy(
+    "This has %(show_value)d character, and the wall takes %(limit_value)d. "
+    "Shorten it and post again.",
     "This has %(show_value)d characters, and the wall takes %(limit_value)d. "
-    "Shorten it and post again."
+    "Shorten it and post again.",
+    "show_value",
 )
 
 
@@ -101,18 +106,22 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
 class Message(models.Model):
     class Status(models.TextChoices):
-        PUBLISHED = "published"
-        HELD = "held", "Held for a moderator"
-        HIDDEN = "hidden"
-        WITHDRAWN = "withdrawn", "Withdrawn by its author"
+        PUBLISHED = "published", _("Published")
+        HELD = "held", _("Held for a moderator")
+        HIDDEN = "hidden", _("Hidden")
+        WITHDRAWN = "withdrawn", _("Withdrawn by its author")
 
-    content = models.TextField("message", validators=[check_content_length])
+    content = models.TextField(_("message"), validators=[check_content_length])
     author_name = models.CharField(
-        "name", max_length=NAME_CEILING, blank=True, validators=[check_name_length]
+        _("name"), max_length=NAME_CEILING, blank=True, validators=[check_name_length]
     )
     # The database's clock, so that web servers with different clocks agree on the order.
-    created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
-    status = models.CharField(max_length=9, choices=Status, default=Status.PUBLISHED)
+    created_at = models.DateTimeField(
+        _("posted"), db_default=DatabaseNow(), editable=False
+    )
+    status = models.CharField(
+        _("status"), max_length=9, choices=Status, default=Status.PUBLISHED
+    )
     # SHA-256 of the form's key, the text and the name: the same form sent twice is one
     # message. None for a message that came without a key.
     post_digest = models.BinaryField(max_length=32, unique=True, null=True)
@@ -120,6 +129,8 @@ class Message(models.Model):
     objects = MessageQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
         ordering = ["-created_at", "-id"]
         indexes = [
             # The wall, newest first: what is not published costs it nothing.
@@ -153,7 +164,7 @@ class Message(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Message {self.pk}"
+        return gettext("Message %(number)s") % {"number": self.pk}
 
     def save(self, **kwargs: Any) -> None:
         """Store the message; the wall forgets its page if what it shows has changed."""

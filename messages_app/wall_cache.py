@@ -22,8 +22,8 @@ from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.cache import cache
 from django.template.loader import get_template
-from django.utils.translation import get_language
 
+from messages_app import languages
 from messages_app.cache_backends import Answer, WallLocMemCache
 from messages_app.owed import OwedTokens, new_token
 from messages_app.sqlite_watch import Watch
@@ -36,7 +36,7 @@ VERSION_KEY = "wall:version"
 EPOCH_KEY = "wall:epoch"
 
 TEMPLATES = ["base.html"] + [
-    f"messages_app/{name}.html" for name in ("wall", "_message", "_form")
+    f"messages_app/{name}.html" for name in ("wall", "_languages", "_message", "_form")
 ]
 KEPT_SECONDS = 86_400  # so long an old page can stand in for a database that is away
 OWN_SECONDS = 1  # so long this process's own page counts: nobody tells it of changes
@@ -54,13 +54,13 @@ watch = Watch()
 
 
 def page_key() -> str:
-    """Return the key of the page in this edition and this request's language."""
-    return f"wall:page:{edition()}:{get_language()}"
+    """Return the key of the page in this edition, and as this request's language has it."""
+    return f"wall:page:{edition()}:{languages.variant()}"
 
 
 def checked_key() -> str:
     """Return the key that is there while that page was lately compared with the table."""
-    return f"wall:checked:{edition()}:{get_language()}"
+    return f"wall:checked:{edition()}:{languages.variant()}"
 
 
 def edition() -> str:
@@ -124,7 +124,7 @@ class Kept:
     def claim_key(self) -> str:
         """The key by which one process tells that it builds the page, or checks it."""
         lack = "check" if self.is_valid else "page"
-        return f"wall:claim:{lack}:{self.version}:{edition()}:{get_language()}"
+        return f"wall:claim:{lack}:{self.version}:{edition()}:{languages.variant()}"
 
     @property
     def is_harmless(self) -> bool:

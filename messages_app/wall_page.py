@@ -16,9 +16,11 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, OperationalError
 from django.template.loader import render_to_string
+from django.utils import formats
+from django.utils.translation import gettext, ngettext
 from psycopg.errors import LockNotAvailable, QueryCanceled
 
-from messages_app import form_key, page_views, wall_cache
+from messages_app import form_key, languages, page_views, wall_cache
 from messages_app.breaker import Breaker
 from messages_app.forms import MessageForm
 from messages_app.models import Message
@@ -53,10 +55,14 @@ class WallPage:
         return self._join(view_count, html.encode())
 
     def _join(self, view_count: int, form: bytes) -> bytes:
-        times = "time" if view_count == 1 else "times"
-        views = f"This wall has been viewed {view_count} {times}.{self.remark}"
+        views = ngettext(
+            "This wall has been viewed %(count)s time.",
+            "This wall has been viewed %(count)s times.",
+            view_count,
+        ) % {"count": languages.number(view_count)}
+        said = f"{views} {self.remark}".rstrip()
         top, above_form, _, _, rest = self.pieces
-        return b"".join([top, views.encode(), above_form, form, rest])
+        return b"".join([top, said.encode(), above_form, form, rest])
 
 
 def current(kept: wall_cache.Kept, cursor: Cursor | None = None) -> WallPage:
@@ -76,8 +82,9 @@ def current(kept: wall_cache.Kept, cursor: Cursor | None = None) -> WallPage:
     kept = page_views.look(views=0)
     if kept.header and kept.is_harmless and not cursor:
         built_at = datetime.fromtimestamp(kept.header.built_at, UTC)
-        since = f" Its messages are shown as of {built_at:%H:%M} UTC."
-        return WallPage(kept.pieces, remark=since)
+        since = gettext("Its messages are shown as of %(time)s UTC.")
+        time = formats.time_format(built_at)
+        return WallPage(kept.pieces, remark=since % {"time": time})
     return WallPage(render({"message_list": None}), is_readable=False)
 
 
@@ -120,7 +127,7 @@ def older(cursor: Cursor) -> WallPage:
     """Return the page that begins below the cursor."""
     if not breaker.may_ask():
         raise OperationalError(breaker.reason)
-    return WallPage(render_list(read(cursor), is_older=True))
+    return WallPage(render_list(read(cursor), before=cursor))
 
 
 def read(cursor: Cursor | None = None) -> list[Message]:
@@ -146,7 +153,9 @@ def digest(rows: Sequence[Message]) -> str:
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
 
-def render_list(rows: Sequence[Message], *, is_older: bool = False) -> list[bytes]:
+def render_list(
+    rows: Sequence[Message], *, before: Cursor | None = None
+) -> list[bytes]:
     """Return the pieces of a page with these messages; one too many is not shown."""
     shown = rows[: settings.WALL_PAGE_SIZE]
     for message in shown:
@@ -154,7 +163,7 @@ def render_list(rows: Sequence[Message], *, is_older: bool = False) -> list[byte
         message.content = message.content.replace(CUT, "\ufffd")
         message.author_name = message.author_name.replace(CUT, "\ufffd")
     last = shown[-1].cursor if len(rows) > len(shown) else None
-    return render({"message_list": shown, "is_older": is_older, "older": last})
+    return render({"message_list": shown, "before": before, "older": last})
 
 
 def render(context: dict[str, Any]) -> list[bytes]:

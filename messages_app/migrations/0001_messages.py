@@ -43,7 +43,9 @@ class Migration(migrations.Migration):
                 (
                     "created_at",
                     models.DateTimeField(
-                        db_default=messages_app.models.DatabaseNow(), editable=False
+                        db_default=messages_app.models.DatabaseNow(),
+                        editable=False,
+                        verbose_name="posted",
                     ),
                 ),
                 (
@@ -57,6 +59,7 @@ class Migration(migrations.Migration):
                         ],
                         default="published",
                         max_length=9,
+                        verbose_name="status",
                     ),
                 ),
                 (
@@ -65,6 +68,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name": "message",
+                "verbose_name_plural": "messages",
                 "ordering": ["-created_at", "-id"],
                 "indexes": [
                     models.Index(

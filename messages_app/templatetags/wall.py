@@ -1,12 +1,16 @@
-"""How a message's text becomes HTML, and the wall's name for pages without a context."""
+"""How a message's text becomes HTML; the wall's name, addresses and languages."""
 
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 from django import template
 from django.conf import settings
 from django.utils.html import Urlizer, escape
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
+
+from messages_app import languages
 
 register = template.Library()
 
@@ -54,3 +58,19 @@ def machine_time(at: datetime) -> str:
 def wall_title() -> str:
     """Return the name of this wall."""
     return settings.WALL_TITLE
+
+
+@register.simple_tag
+def wall_url(name: str, *args: Any, **query: Any) -> str:
+    """Return an address of the wall, which keeps the language that was chosen."""
+    return languages.url(name, *args, **query)
+
+
+@register.inclusion_tag("messages_app/_languages.html")
+def language_menu(**query: Any) -> dict[str, Any]:
+    """Offer this very place, which the query names, in each language."""
+    choices = [
+        (code, name, languages.with_query("", **query, lang=code))
+        for code, name in settings.LANGUAGES
+    ]
+    return {"choices": choices, "current": get_language()}

@@ -70,8 +70,8 @@ def test_a_counter_below_the_row_is_lifted_at_the_fold(page):
     page()
     PageViewTotal.objects.update(total=1000)
     fold_is_due()
-    assert "viewed 1000 times" in page()
-    assert "viewed 1001 times" in page()
+    assert "viewed 1,000 times" in page()
+    assert "viewed 1,001 times" in page()
 
 
 def test_a_row_above_the_counter_is_never_lowered(page):

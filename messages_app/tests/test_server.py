@@ -96,7 +96,8 @@ class ServedWall:
             assert connection.getresponse().status == 303
 
     def views(self):
-        return int(re.search(r"viewed (\d+) time", self.get("/")[1])[1])
+        found = re.search(r"viewed ([\d,]+) time", self.get("/")[1])
+        return int(found[1].replace(",", ""))
 
     def end(self, number=signal.SIGINT):
         """Send the signal as the terminal does, to the whole group; return the exit."""

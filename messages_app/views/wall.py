@@ -5,12 +5,12 @@ import logging
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from messages_app import page_views, recent_posts, wall_page
+from messages_app import languages, page_views, recent_posts, wall_page
 from messages_app.forms import MessageForm
 from messages_app.pagination import BadCursor, Cursor
 from messages_app.same_origin import is_same_origin
@@ -56,14 +56,17 @@ def post(request: HttpRequest) -> HttpResponse:
         )
     except (RequestDataTooBig, TooManyFieldsSent):
         form = MessageForm({})
-        form.refuse("This is far more than the wall takes.", code="too_large")
+        form.refuse(_("This is far more than the wall takes."), code="too_large")
         return refuse(form, 413)
     except BadBody as error:
         return bad_request(request, error)
     try:
         if not is_same_origin(request):
             form.refuse(
-                "This was sent from another site. If it is yours, post it from here.",
+                _(
+                    "This was sent from another site. "
+                    "If it is yours, post it from here."
+                ),
                 code="cross_site",
             )
             return refuse(form, 403)
@@ -76,12 +79,14 @@ def post(request: HttpRequest) -> HttpResponse:
     except DatabaseError as error:
         logger.error("A message cannot be stored: %s", error)
         form.refuse(
-            "The wall cannot store messages right now. Your text is kept here: "
-            "post it again in a minute.",
+            _(
+                "The wall cannot store messages right now. Your text is kept here: "
+                "post it again in a minute."
+            ),
             code="database_away",
         )
         return refuse(form, 503)
-    response = HttpResponseSeeOther(reverse("messages_app:wall"))
+    response = HttpResponseSeeOther(languages.url("messages_app:wall"))
     recent_posts.remember(request, response, posted)
     return response
 

@@ -16,7 +16,7 @@ PATIENCE = 10  # seconds; then it counts as no answer
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 MESSAGE = re.compile(r'id="message-(\d+)".*?<p dir="auto">(.*?)</p>', re.DOTALL)
 KEY = re.compile(r'name="form_key" value="([^"]+)"')
-VIEWS = re.compile(r"viewed (\d+) time")
+VIEWS = re.compile(r"viewed ([\d,]+) time")
 TEXT = re.compile(r"<textarea[^>]*>\s*(.*?)</textarea>", re.DOTALL)
 MODERATOR = {"username": "moderator", "password": "chaos-0-chaos"}
 
@@ -67,7 +67,7 @@ class Clients:
                 status,
                 tokens=frozenset(ids),
                 is_marked=bool(re.search(r"as of \d\d:\d\d UTC", html)),
-                views=int(views[1]) if views else None,
+                views=int(views[1].replace(",", "")) if views else None,
             )
         )
         return key[1] if key else ""

@@ -1,0 +1,3 @@
+"""As Django's, with the comma before the time."""
+
+DATETIME_FORMAT = "j. F Y, H:i"
