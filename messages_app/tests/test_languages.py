@@ -6,6 +6,7 @@ from html import unescape
 
 import pytest
 from django.conf import settings as django_settings
+from django.contrib.staticfiles import finders
 from django.test import Client, RequestFactory
 from django.utils import translation
 
@@ -323,3 +324,13 @@ def test_a_message_and_the_walls_name_have_their_own_direction(read, make_messag
     assert '<bdi class="author">Ada (1815)</bdi>' in html
     assert "<bdi>Message Wall</bdi></a></h1>" in html
     assert html.count('dir="auto" placeholder=" "') == 2  # the fields
+
+
+@pytest.mark.parametrize("file", ["wall.css", "admin.css"])
+def test_styles_name_no_left_and_no_right(file):
+    with open(finders.find(f"messages_app/{file}")) as opened:
+        assert not re.findall(
+            r"(?:left|right|(?<![-\w])(?:width|height|top|bottom)) *:|: *(?:left|right)\b"
+            r"|letter-spacing",  # which tears Arabic letters apart
+            opened.read(),
+        )
