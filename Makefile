@@ -8,7 +8,7 @@ PY := .venv/bin/python
 STATIC := $(shell find messages_app/static -type f)
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
 
 run: .venv/base staticfiles/staticfiles.json  ## the wall on http://127.0.0.1:8000 (PORT=), SQLite, no server needed
 	@$(PY) manage.py migrate --verbosity 0
@@ -44,10 +44,20 @@ bench: .venv/bench .venv/servers staticfiles/staticfiles.json  ## measure, and w
 	@env -u DATABASE_URL -u DATABASE_URL_FILE -u REDIS_URL -u REDIS_URL_FILE \
 	  $(PY) -m config.servers -- $(PY) -m benchmarks $(ARGS)
 
-lint: .venv/dev  ## format, lint, types; the Dockerfile, shell scripts and compose.yml
+translations: .venv/base  ## write new texts into messages_app/locale, and compile it: needs gettext
+	@command -v msgfmt >/dev/null \
+	  || { echo "This needs GNU gettext. On Debian or Ubuntu: apt install gettext" >&2; exit 1; }
+	@$(PY) manage.py makemessages --verbosity 0
+	@$(PY) manage.py compilemessages --verbosity 0 --ignore .venv
+
+lint: .venv/dev  ## format, lint, types; catalogs; the Dockerfile, shell scripts and compose.yml
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
+	@cat messages_app/locale/*/*/*.po | cksum > .venv/catalogs
+	@$(MAKE) --no-print-directory translations
+	@cat messages_app/locale/*/*/*.po | cksum | cmp -s - .venv/catalogs \
+	  || { echo "The catalogs lacked a text, and have it now: translate it." >&2; exit 1; }
 	@.venv/bin/hadolint docker/Dockerfile
 	@.venv/bin/shellcheck docker/*.sh .ci/run
 	@.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yml docker/ports*.yml
@@ -86,7 +96,7 @@ staticfiles/staticfiles.json: .venv/base $(STATIC)
 	@$(PY) manage.py collectstatic --noinput --clear --verbosity 0
 	@touch $@
 
-.PHONY: help run stack moderator dev test test-embedded test-full test-compose chaos bench lint lock clean
+.PHONY: help run stack moderator dev test test-embedded test-full test-compose chaos bench translations lint lock clean
 .DELETE_ON_ERROR:
 # One pip at a time in one .venv.
 .NOTPARALLEL:
