@@ -5,16 +5,24 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import environ
+import limits
 import redis
 from django.core.exceptions import ImproperlyConfigured
 
 YES = {"1", "true", "yes", "on"}
 NO = {"0", "false", "no", "off"}
 HOST = r"([a-zA-Z0-9_.-]+|\[[0-9a-fA-F:.]+\])"
+
+
+class Rates(NamedTuple):
+    """How often something may be done by one sender, and by all together."""
+
+    sender: list[limits.RateLimitItem]
+    all: list[limits.RateLimitItem]
 
 
 class Environment:
@@ -155,6 +163,24 @@ class Environment:
         except (ValueError, TypeError):
             self.problem(name, "should be like redis://:password@host:6379/0")
         return url
+
+    def rates(self, name: str, default: str) -> Rates:
+        """Return how often something may be done: `10/minute, 100/hour, all 300/minute`.
+
+        Those after `all` count every sender together. `off` is no limit.
+        """
+        value = self.text(name, default)
+        rates = Rates([], [])
+        for part in [] if value == "off" else value.split(","):
+            told = part.strip().removeprefix("all ")
+            kind = rates.sender if told == part.strip() else rates.all
+            try:
+                kind.append(limits.parse(told))
+            except ValueError:
+                self.problem(
+                    name, f"should be like {default!r}, or off; {part!r} is no rate"
+                )
+        return rates
 
     def problem(self, name: str, what: str) -> None:
         """Note that a variable is wrong; `what` goes on from its name."""

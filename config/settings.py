@@ -200,6 +200,7 @@ DATABASES = {"default": {**defaults, **database, "OPTIONS": options}}
 # Cache
 
 REDIS_URL = env.cache_url("REDIS_URL")
+REDIS_SECONDS = 0.25  # it may take to connect, and to answer
 # Each process runs Python on one core. A cache in memory is one process's own.
 SERVER_PROCESSES = env.number(
     "WEB_CONCURRENCY", min(max(usable_cores(), 2), 8) if REDIS_URL else 1, at_most=64
@@ -215,8 +216,8 @@ CACHES = {
             # With its breaker: see there.
             "CONNECTION_POOL_CLASS": "messages_app.cache_backends.WatchedPool",
             "PARSER_CLASS": "messages_app.cache_backends.Parser",
-            "SOCKET_CONNECT_TIMEOUT": 0.25,  # seconds
-            "SOCKET_TIMEOUT": 0.25,  # seconds
+            "SOCKET_CONNECT_TIMEOUT": REDIS_SECONDS,
+            "SOCKET_TIMEOUT": REDIS_SECONDS,
             # Without Redis the wall is slower, not gone.
             "IGNORE_EXCEPTIONS": True,
         },
@@ -316,6 +317,19 @@ WALL_FOLD_SECONDS = env.number("WALL_FOLD_SECONDS", 10, at_least=3, at_most=3_60
 WALL_FORM_SECONDS = env.number(
     "WALL_FORM_SECONDS", 86_400, at_least=60, at_most=604_800
 )
+# So long after posting its author may edit or withdraw a message.
+WALL_EDIT_SECONDS = env.number("WALL_EDIT_SECONDS", 900, at_most=86_400)
+# So many visitors' reports take a message off the wall until a moderator looks.
+WALL_REPORTS_TO_HOLD = env.number("WALL_REPORTS_TO_HOLD", 3, at_most=1_000)
+# Of one address (IPv4, or the IPv6 /64 of a household), and of all together.
+RATES = {
+    "post": env.rates("WALL_POST_RATE", "10/minute, 100/hour, all 300/minute"),
+    # Posts that are refused count too, here alone.
+    "attempt": env.rates("WALL_ATTEMPT_RATE", "60/minute, all 1200/minute"),
+    "report": env.rates("WALL_REPORT_RATE", "10/minute, 50/hour, all 300/minute"),
+    "search": env.rates("WALL_SEARCH_RATE", "30/minute, all 600/minute"),
+    "receipt": env.rates("WALL_RECEIPT_RATE", "60/minute, all 1200/minute"),
+}
 
 env.refuse_nonsense(prefix="WALL_")
 SECRET_KEY = SECRET_KEY or secret_key_of_this_copy()

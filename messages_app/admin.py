@@ -15,7 +15,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from messages_app import languages
-from messages_app.models import Message, MessageQuerySet
+from messages_app.models import Message, MessageQuerySet, Report
 
 admin.site.site_header = admin.site.site_title = settings.WALL_TITLE
 
@@ -53,14 +53,27 @@ class UncountedChangeList(ChangeList):
         self.full_result_count = self.result_count
 
 
+class ReportInline(admin.TabularInline):
+    model = Report
+    fields = ["reason", "note", "created_at"]
+    readonly_fields = ["reason", "note", "created_at"]
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Reports are written by visitors."""
+        return False
+
+
 @admin.register(Message)
 class MessageAdmin(admin.ModelAdmin):
     list_display = ["excerpt", "author", "created_at", "status"]
     list_filter = ["status"]
     search_fields = ["content", "author_name"]
-    fields = ["content", "author_name", "created_at", "status"]
+    fields = ["content", "author_name", "created_at", "edited_at", "status"]
     # Nobody rewrites a visitor's words.
-    readonly_fields = ["content", "author_name", "created_at"]
+    readonly_fields = ["content", "author_name", "created_at", "edited_at"]
+    inlines = [ReportInline]
     actions = ["publish", "hide"]
     ordering = ["-id"]  # by the primary key, whatever the status
     paginator = UncountedPaginator
@@ -102,6 +115,13 @@ class MessageAdmin(admin.ModelAdmin):
             return [*self.readonly_fields, "status"]
         return list(self.readonly_fields)
 
+    def save_model(
+        self, request: HttpRequest, obj: Message, form: Any, change: bool
+    ) -> None:
+        if "status" in form.changed_data:
+            obj.is_kept, obj.reason = obj.status == Message.Status.PUBLISHED, ""
+        super().save_model(request, obj, form, change)
+
     def formfield_for_choice_field(
         self, db_field: Any, request: HttpRequest, **kwargs: Any
     ) -> Any:
@@ -122,7 +142,8 @@ class MessageAdmin(admin.ModelAdmin):
         return message.author_name or gettext("Anonymous")
 
     @admin.action(
-        permissions=["change"], description=_("Publish the selected messages")
+        permissions=["change"],
+        description=_("Publish the selected messages, or keep them"),
     )
     def publish(self, request: HttpRequest, queryset: MessageQuerySet) -> None:
         count = queryset.publish()

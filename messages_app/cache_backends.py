@@ -87,6 +87,10 @@ class WatchedPool(ConnectionPool):
         super().__init__(*args, **kwargs)
         told = self.connection_kwargs
         place = told.get("path") or f"{told.get('host')}:{told.get('port')}"
+        if number := told.get(
+            "db"
+        ):  # the one with the rates is another than the wall's
+            place += f"/{number}"
         self.breaker = Breaker(f"Redis at {place}")
 
     def get_connection(self, *args: Any, **kwargs: Any) -> Connection:

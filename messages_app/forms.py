@@ -12,7 +12,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from messages_app import form_key, languages, text, wall_cache
-from messages_app.models import CONTENT_CEILING, Message
+from messages_app.models import CONTENT_CEILING, Message, Report
 
 # No text this long gets under the limit by cleaning; it is refused unread.
 UNREAD_LENGTH = 10 * CONTENT_CEILING
@@ -60,7 +60,22 @@ class VisitorTextField(forms.CharField):
         return text.show_refused(super().bound_data(data, initial) or "")
 
 
-class MessageForm(forms.ModelForm):
+class VisitorForm(forms.ModelForm):
+    """What each form that a visitor sends has in common."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Django's default puts a colon after each label.
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
+
+    def refuse(self, reason: str, *, code: str) -> None:
+        """Add a reason, which no field can mend, why this is not done."""
+        self.errors  # noqa: B018 - reading them cleans the form, which add_error needs
+        self.add_error(None, ValidationError(reason, code=code))
+
+
+class TextForm(VisitorForm):
+    """The rules about a text, whether it is new or edited."""
+
     content = VisitorTextField(
         label=_("Your message"),
         required=False,  # clean_content says it better, and knows invisible texts
@@ -72,19 +87,10 @@ class MessageForm(forms.ModelForm):
         clean_with=text.clean_line,
         widget=forms.TextInput(attrs={"autocomplete": "nickname", **OWN_DIRECTION}),
     )
-    form_key = forms.CharField(required=False, widget=forms.HiddenInput)
 
     class Meta:
         model = Message
         fields = ["content", "author_name"]
-
-    def __init__(self, data: Any = None, *, request_id: str = "") -> None:
-        self.request_id = request_id
-        # Django's default puts a colon after each label.
-        super().__init__(data, label_suffix="")
-        # What is no key is told by clean(), in words and with a new one.
-        self.fields["form_key"].validators = []
-        self.needs_new_key = False
 
     def clean_content(self) -> str:
         content = self.cleaned_data["content"]
@@ -95,6 +101,43 @@ class MessageForm(forms.ModelForm):
     def clean_author_name(self) -> str:
         name = self.cleaned_data["author_name"]
         return "" if text.is_blank(name) else name
+
+
+class ReportForm(VisitorForm):
+    """Why a message should not stand."""
+
+    reason = forms.ChoiceField(
+        label=_("What is wrong with it?"),
+        choices=Report.Reason.choices,
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose what is wrong.")},
+    )
+    note = VisitorTextField(
+        label=_("A note for the moderators, if you like"),
+        required=False,
+        clean_with=text.clean_line,
+        widget=forms.TextInput(attrs={"dir": "auto"}),
+    )
+
+    class Meta:
+        model = Report
+        fields = ["reason", "note"]
+
+    def validate_constraints(self) -> None:
+        """Leave one report for each sender to reports.store()."""
+
+
+class MessageForm(TextForm):
+    """A new message."""
+
+    form_key = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, data: Any = None, *, request_id: str = "") -> None:
+        self.request_id = request_id
+        super().__init__(data)
+        # What is no key is told by clean(), in words and with a new one.
+        self.fields["form_key"].validators = []
+        self.needs_new_key = False
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -125,11 +168,6 @@ class MessageForm(forms.ModelForm):
     def _ask_again(self, reason: str, *, code: str) -> None:
         self.needs_new_key = True
         self.refuse(reason, code=code)
-
-    def refuse(self, reason: str, *, code: str) -> None:
-        """Add a reason, which no field can mend, why this is not posted."""
-        self.errors  # noqa: B018 - reading them cleans the form, which add_error needs
-        self.add_error(None, ValidationError(reason, code=code))
 
     @property
     def key_to_show(self) -> str:

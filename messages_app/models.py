@@ -1,5 +1,6 @@
-"""The messages and the questions asked of them; and the row that keeps the view count."""
+"""The tables: messages and the questions asked of them, reports, and two small ones."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -7,6 +8,8 @@ from django.core.validators import MaxLengthValidator
 from django.db import models, transaction
 from django.db.models.functions import Length, Now
 from django.db.models.lookups import LessThanOrEqual
+from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -16,7 +19,7 @@ from messages_app.pagination import Cursor
 # What the table takes at most, in code points; the settings may ask for less.
 CONTENT_CEILING = 10_000
 NAME_CEILING = 200
-
+NOTE_CEILING = 500
 
 TOO_LONG = ngettext_lazy(
     "This has %(show_value)d character, and the wall takes %(limit_value)d. "
@@ -61,22 +64,66 @@ class MessageQuerySet(models.QuerySet["Message"]):
             created_at=cursor.created_at, id__gte=cursor.id
         )
 
+    def after(self, cursor: Cursor) -> "MessageQuerySet":
+        """Return what stands above the cursor's message on the wall, nearest first."""
+        return (
+            self.filter(created_at__gte=cursor.created_at)
+            .exclude(created_at=cursor.created_at, id__lte=cursor.id)
+            .order_by("created_at", "id")
+        )
+
+    # What moderators do.
+
     def hide(self) -> int:
         """Take the messages off the wall; return how many were on it or held."""
-        return self.filter(
-            status__in=[Message.Status.PUBLISHED, Message.Status.HELD]
-        ).update(status=Message.Status.HIDDEN)
+        return self.filter(status__in=Message.OPEN).update(
+            status=Message.Status.HIDDEN, reason=""
+        )
 
     def publish(self) -> int:
-        """Put the messages on the wall; return how many were not there.
+        """Put the messages on the wall, and keep them there against reports.
 
-        A message that its author withdrew stays withdrawn.
+        Returns how many were not there, or not kept. A message that its author withdrew
+        stays withdrawn.
         """
-        return self.filter(
-            status__in=[Message.Status.HELD, Message.Status.HIDDEN]
-        ).update(status=Message.Status.PUBLISHED)
+        there = models.Q(status=Message.Status.PUBLISHED, is_kept=False)
+        taken_off = models.Q(status__in=[Message.Status.HELD, Message.Status.HIDDEN])
+        return self.filter(there | taken_off).update(
+            status=Message.Status.PUBLISHED, reason="", is_kept=True
+        )
 
-    hide.alters_data = publish.alters_data = True  # type: ignore[attr-defined]
+    # What authors do, with their receipt; and what many reports do. Each is one UPDATE
+    # that asks the row as it is: what a moderator did meanwhile stands.
+
+    def edit(self, *, content: str, author_name: str) -> int:
+        """Replace the text, in whatever state it is; return whether it could be done."""
+        return self.filter(Message.may_change()).update(
+            content=content,
+            author_name=author_name,
+            edited_at=DatabaseNow(),
+            is_kept=False,  # it was another text that a moderator kept
+        )
+
+    def withdraw(self) -> int:
+        """Take the author's message off the wall; return whether it could be done."""
+        return self.filter(Message.may_change()).update(
+            status_before=models.F("status"), status=Message.Status.WITHDRAWN
+        )
+
+    def undo_withdrawal(self) -> int:
+        """Give back the state from before; return whether it could be done."""
+        return self.filter(Message.may_undo()).update(
+            status=models.F("status_before"), status_before=""
+        )
+
+    def hold(self, reason: str) -> int:
+        """Take what no moderator kept off the wall until one looks; return how many."""
+        return self.filter(status=Message.Status.PUBLISHED, is_kept=False).update(
+            status=Message.Status.HELD, reason=reason
+        )
+
+    hide.alters_data = publish.alters_data = hold.alters_data = True  # type: ignore[attr-defined]
+    edit.alters_data = withdraw.alters_data = undo_withdrawal.alters_data = True  # type: ignore[attr-defined]
 
     # What is written in bulk skips Message.save(), so it tells the cache itself. It does
     # so after the write: outside a transaction, on_commit() runs at once.
@@ -111,6 +158,13 @@ class Message(models.Model):
         HIDDEN = "hidden", _("Hidden")
         WITHDRAWN = "withdrawn", _("Withdrawn by its author")
 
+    OPEN = (Status.PUBLISHED, Status.HELD)  # no one has taken it down
+
+    class Reason(models.TextChoices):
+        """Why a message is not on the wall, where it was no person's decision."""
+
+        REPORTS = "reports", _("Several visitors reported it.")
+
     content = models.TextField(_("message"), validators=[check_content_length])
     author_name = models.CharField(
         _("name"), max_length=NAME_CEILING, blank=True, validators=[check_name_length]
@@ -125,6 +179,17 @@ class Message(models.Model):
     # SHA-256 of the form's key, the text and the name: the same form sent twice is one
     # message. None for a message that came without a key.
     post_digest = models.BinaryField(max_length=32, unique=True, null=True)
+    # Who sent it, as senders.py tells; None for what no visitor sent.
+    sender = models.BinaryField(max_length=16, null=True)
+    edited_at = models.DateTimeField(_("edited"), null=True, editable=False)
+    # Of a withdrawn message: what an undo gives back.
+    status_before = models.CharField(
+        max_length=9, blank=True, db_default="", default="", editable=False
+    )
+    # Why it is not on the wall: one of Reason, or a moderator's words to the author.
+    reason = models.CharField(max_length=200, blank=True, db_default="", default="")
+    # A moderator has looked at this text and let it stand: reports take it down no more.
+    is_kept = models.BooleanField(db_default=False, default=False, editable=False)
 
     objects = MessageQuerySet.as_manager()
 
@@ -177,6 +242,9 @@ class Message(models.Model):
         elif self.status == Message.Status.PUBLISHED:
             transaction.on_commit(wall_cache.forget, using=self._state.db)
 
+    def get_absolute_url(self) -> str:
+        return reverse("messages_app:message", args=[self.pk])
+
     def delete(
         self, using: str | None = None, keep_parents: bool = False
     ) -> tuple[int, dict[str, int]]:
@@ -188,10 +256,70 @@ class Message(models.Model):
     def validate_constraints(self, exclude: Any = None) -> None:
         """Leave the table's constraints to the table; each would be a query here."""
 
+    @staticmethod
+    def may_change() -> models.Q:
+        """Return the condition under which an author may edit or withdraw."""
+        seconds = timedelta(seconds=settings.WALL_EDIT_SECONDS)
+        return models.Q(
+            status__in=Message.OPEN, created_at__gt=timezone.now() - seconds
+        )
+
+    @staticmethod
+    def may_undo() -> models.Q:
+        """Return the condition under which an author may undo a withdrawal."""
+        seconds = timedelta(seconds=settings.WALL_EDIT_SECONDS)
+        return models.Q(
+            status=Message.Status.WITHDRAWN,
+            status_before__in=Message.OPEN,
+            created_at__gt=timezone.now() - seconds,
+        )
+
     @property
     def cursor(self) -> Cursor:
         """The message's place on the wall."""
         return Cursor(self.created_at, self.id)
+
+
+class Report(models.Model):
+    """A visitor's word that a message should not stand; one for each sender."""
+
+    class Reason(models.TextChoices):
+        SPAM = "spam", _("It is advertising or spam")
+        ABUSE = "abuse", _("It insults or threatens someone")
+        PRIVATE = "private", _("It tells private things about someone")
+        ILLEGAL = "illegal", _("It is against the law")
+        OTHER = "other", _("Something else")
+
+    message = models.ForeignKey(
+        Message, on_delete=models.CASCADE, related_name="reports"
+    )
+    sender = models.BinaryField(max_length=16)
+    reason = models.CharField(_("reason"), max_length=7, choices=Reason)
+    note = models.CharField(_("note"), max_length=NOTE_CEILING, blank=True)
+    created_at = models.DateTimeField(
+        _("reported"), db_default=DatabaseNow(), editable=False
+    )
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("report"), _("reports")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["message", "sender"], name="report_once_per_sender"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Report {self.pk}"
+
+
+class SenderSalt(models.Model):
+    """What the senders of one month are told apart by; see senders.py."""
+
+    month = models.DateField(primary_key=True)  # its first day, in UTC
+    salt = models.BinaryField(max_length=32)
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}"
 
 
 class PageViewTotal(models.Model):

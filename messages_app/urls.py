@@ -2,12 +2,16 @@
 
 from django.urls import path
 
-from messages_app.views import service, wall
+from messages_app.views import messages, receipts, service, wall
 
 app_name = "messages_app"
 
 urlpatterns = [
     path("", wall.wall, name="wall"),
+    path("messages/<int:number>/", messages.show, name="message"),
+    path("messages/<int:number>/report/", messages.report, name="report"),
+    path("reports/thanks/", messages.thanks, name="thanks"),
+    path("receipts/<str:token>/", receipts.receipt, name="receipt"),
     path("status", service.show_status, name="status"),
     path("livez", service.livez, name="livez"),
     path("readyz", service.readyz, name="readyz"),

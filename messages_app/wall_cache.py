@@ -35,9 +35,8 @@ logger = logging.getLogger(__name__)
 VERSION_KEY = "wall:version"
 EPOCH_KEY = "wall:epoch"
 
-TEMPLATES = ["base.html"] + [
-    f"messages_app/{name}.html" for name in ("wall", "_languages", "_message", "_form")
-]
+PARTS = ("wall", "_languages", "_message", "_time", "_form", "_fields")
+TEMPLATES = ["base.html", *(f"messages_app/{name}.html" for name in PARTS)]
 KEPT_SECONDS = 86_400  # so long an old page can stand in for a database that is away
 OWN_SECONDS = 1  # so long this process's own page counts: nobody tells it of changes
 CLAIM_SECONDS = 2  # a builder that died holds the others up no longer than this

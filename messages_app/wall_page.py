@@ -20,7 +20,7 @@ from django.utils import formats
 from django.utils.translation import gettext, ngettext
 from psycopg.errors import LockNotAvailable, QueryCanceled
 
-from messages_app import form_key, languages, page_views, wall_cache
+from messages_app import form_key, languages, page_views, recent_posts, wall_cache
 from messages_app.breaker import Breaker
 from messages_app.forms import MessageForm
 from messages_app.models import Message
@@ -43,26 +43,33 @@ class WallPage:
     remark: str = ""  # what the visitor is told of a page that is not up to date
     is_readable: bool = True  # False: the messages are nowhere to be had
 
-    def show(self, *, view_count: int) -> bytes:
-        """Return the page with an empty form."""
-        _, _, before_key, after_key, _ = self.pieces
-        form = before_key + form_key.new().encode() + after_key
-        return self._join(view_count, form)
+    def show(
+        self,
+        *,
+        view_count: int,
+        form: MessageForm | None = None,
+        posts: Sequence[recent_posts.Post] = (),
+    ) -> bytes:
+        """Return the page for one visitor.
 
-    def show_refused(self, form: MessageForm, *, view_count: int) -> bytes:
-        """Return the page with the visitor's text in the form, and what to mend."""
-        html = render_form(form, key=form.key_to_show)
-        return self._join(view_count, html.encode())
-
-    def _join(self, view_count: int, form: bytes) -> bytes:
+        `form` is one that was refused, shown again with what to mend; `posts` is what
+        this browser wrote.
+        """
+        top, above_form, before_key, after_key, rest = self.pieces
         views = ngettext(
             "This wall has been viewed %(count)s time.",
             "This wall has been viewed %(count)s times.",
             view_count,
         ) % {"count": languages.number(view_count)}
         said = f"{views} {self.remark}".rstrip()
-        top, above_form, _, _, rest = self.pieces
-        return b"".join([top, said.encode(), above_form, form, rest])
+        parts = [top, said.encode(), above_form]
+        if posts:
+            parts.append(render_posts(posts).encode())
+        if form:
+            parts.append(render_form(form, key=form.key_to_show).encode())
+        else:
+            parts += [before_key, form_key.new().encode(), after_key]
+        return b"".join([*parts, rest])
 
 
 def current(kept: wall_cache.Kept, cursor: Cursor | None = None) -> WallPage:
@@ -135,7 +142,7 @@ def read(cursor: Cursor | None = None) -> list[Message]:
     found = Message.objects.visible()
     if cursor:
         found = found.before(cursor)
-    found = found.only("id", "content", "author_name", "created_at")
+    found = found.only("id", "content", "author_name", "created_at", "edited_at")
     try:
         rows = list(found[: settings.WALL_PAGE_SIZE + 1])
     except DatabaseError as error:
@@ -149,7 +156,10 @@ def read(cursor: Cursor | None = None) -> list[Message]:
 
 def digest(rows: Sequence[Message]) -> str:
     """Return what differs when the page would."""
-    shown = [(row.id, row.content, row.author_name, row.created_at) for row in rows]
+    shown = [
+        (row.id, row.content, row.author_name, row.created_at, row.edited_at)
+        for row in rows
+    ]
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
 
@@ -178,3 +188,13 @@ def render(context: dict[str, Any]) -> list[bytes]:
 def render_form(form: MessageForm, *, key: str) -> str:
     """Return the form's HTML with this key."""
     return render_to_string("messages_app/_form.html", {"form": form, "form_key": key})
+
+
+def render_posts(posts: Sequence[recent_posts.Post]) -> str:
+    """Return the HTML with which a browser is shown the receipts it holds."""
+    newest, *others = posts
+    is_new = newest.is_younger_than(settings.WALL_EDIT_SECONDS)
+    return render_to_string(
+        "messages_app/_posts.html",
+        {"newest": newest if is_new else None, "others": others if is_new else posts},
+    )

@@ -54,6 +54,16 @@ def problems(variables, read):
             "H should be names like wall.example or .example, not 'a.example:80'.",
         ),
         (
+            {"R": "10/minute, all 3 a week"},
+            lambda e: e.rates("R", "10/minute"),
+            "R should be like '10/minute', or off; ' all 3 a week' is no rate.",
+        ),
+        (
+            {"R": "ten"},
+            lambda e: e.rates("R", "10/minute"),
+            "R should be like '10/minute', or off; 'ten' is no rate.",
+        ),
+        (
             {"O": "a.example"},
             lambda e: e.origins("O"),
             "O should be origins like https://wall.example, not 'a.example'.",
@@ -206,3 +216,12 @@ def test_all_nonsense_is_told_at_once_with_unknown_names_too():
         "  - DEBUG should be true or false, not 'maybe'.",
         "  - WALL_SZIE is not a setting of this wall; perhaps WALL_SIZE is meant.",
     ]
+
+
+def test_a_rate_is_of_one_sender_or_of_all():
+    env = Environment({"R": "2/minute, 9/hour, all 5/minute", "OFF": "off"})
+    sender, everyone = env.rates("R", "1/minute")
+    assert [str(rate) for rate in sender] == ["2 per 1 minute", "9 per 1 hour"]
+    assert [str(rate) for rate in everyone] == ["5 per 1 minute"]
+    assert env.rates("OFF", "1/minute") == ([], [])
+    assert not env.problems

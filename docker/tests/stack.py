@@ -12,7 +12,7 @@ from http.cookies import SimpleCookie
 from pathlib import Path
 from urllib.parse import urlencode
 
-from config.tests.environment import OURS, free_port
+from config.tests.environment import OURS, UNLIMITED, free_port
 from messages_app.tests.chaos.clients import KEY, VIEWS, Clients
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +26,7 @@ class Stack:
         self.name = f"wall-test-{secrets.token_hex(4)}"
         self.folder, self.files, self.port = folder, files, free_port()
         given = {n: v for n, v in os.environ.items() if n not in OURS | COMPOSE}
-        self.environment = {**given, "PORT": str(self.port), **variables}
+        self.environment = {**given, **UNLIMITED, "PORT": str(self.port), **variables}
 
     def command(self, *words):
         files = [word for file in self.files for word in ("--file", str(file))]

@@ -9,7 +9,7 @@ from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.db import OperationalError, connection
 
-from messages_app import owed, page_views, wall_cache, wall_page
+from messages_app import owed, page_views, senders, throttle, wall_cache, wall_page
 from messages_app.breaker import Breaker
 from messages_app.models import Message
 
@@ -37,6 +37,8 @@ def isolated(settings, tmp_path, monkeypatch):
     monkeypatch.setattr(page_views, "memory", page_views.Memory())
     monkeypatch.setattr(wall_cache, "owed", owed.OwedTokens())
     monkeypatch.setattr(wall_page, "breaker", Breaker("The list of messages"))
+    monkeypatch.setattr(senders, "salts", senders.Salts())
+    monkeypatch.setattr(throttle, "counters", throttle.Counters(prefix))
     wall_page.is_told.clear()
     wall_cache.own.clear()
     if settings.REDIS_URL:

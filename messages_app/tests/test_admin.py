@@ -89,7 +89,13 @@ def test_the_change_page_sets_the_status_and_nothing_else(
     with django_capture_on_commit_callbacks(execute=True):
         admin_client.post(
             f"{LIST}{message.pk}/change/",
-            {"status": "hidden", "content": "rewritten", "author_name": "Eve"},
+            {
+                "status": "hidden",
+                "content": "rewritten",
+                "author_name": "Eve",
+                "reports-TOTAL_FORMS": 0,
+                "reports-INITIAL_FORMS": 0,
+            },
         )
     message.refresh_from_db()
     assert (message.content, message.author_name, message.status) == (

@@ -15,7 +15,7 @@ from redis.client import Pipeline
 from redis.connection import DefaultParser
 
 from config.servers import Folders, start_valkey
-from messages_app import breaker, owed, page_views, wall_cache
+from messages_app import breaker, owed, page_views, throttle, wall_cache
 from messages_app.models import Message, PageViewTotal
 
 
@@ -57,12 +57,14 @@ class Redis:
 
 
 @pytest.fixture
-def redis(settings):
+def redis(settings, monkeypatch):
     folder = Path(tempfile.mkdtemp(prefix="wall-"))  # a socket's path must be short
     own = Redis(folder)
     settings.CACHES = {
         "default": {**settings.CACHES["default"], "LOCATION": own.server.url}
     }
+    settings.REDIS_URL = own.server.url
+    monkeypatch.setattr(throttle, "counters", throttle.Counters())
     yield own
     own.go_on()
     own.stop()
@@ -101,6 +103,18 @@ def test_the_wall_is_read_and_written_at_once(redis, client, page, post, fault):
     assert "meanwhile" in page()
     assert client.get("/status").status_code == 200
     assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_rates_hold_meanwhile_and_are_shared_again_after_it(
+    redis, post, moved_clock, fault
+):
+    getattr(redis, fault)()
+    assert [post(f"{n}").status_code for n in range(12)] == [303] * 10 + [429] * 2
+    if fault in ("stop", "hang"):
+        redis.start() if fault == "stop" else redis.go_on()
+        moved_clock(1.1)
+        assert post("anew").status_code == 303  # this count began when Redis was back
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -1,8 +1,16 @@
-"""What all addresses share: reading a posted form, and answers that are not pages."""
+"""What all addresses share: reading a posted form, and why something is refused."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import unquote_to_bytes
 
-from django.core.exceptions import DisallowedHost
+from django.core.exceptions import (
+    DisallowedHost,
+    RequestDataTooBig,
+    TooManyFieldsSent,
+)
+from django.db import DatabaseError
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -13,8 +21,12 @@ from django.http import (
 )
 from django.http.request import split_domain_port
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from messages_app import client_address
+from messages_app import client_address, same_origin, throttle
+
+logger = logging.getLogger(__name__)
 
 
 class HttpResponseSeeOther(HttpResponseRedirect):
@@ -41,6 +53,63 @@ class BadBody(ValueError):
     """The body is not what the browser meant to send."""
 
 
+class Refused(Exception):
+    """What a visitor wants is not done: why, in words, and with which status."""
+
+    def __init__(
+        self, status: int, code: str, reason: str, *, retry_after: int | None = None
+    ) -> None:
+        super().__init__(code)
+        self.status, self.code, self.reason = status, code, reason
+        self.headers = {"Retry-After": str(retry_after)} if retry_after else {}
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Raise as Refused what can go wrong with any form that a visitor sends."""
+    try:
+        yield
+    except (RequestDataTooBig, TooManyFieldsSent) as error:
+        reason = _("This is far more than the wall takes.")
+        raise Refused(413, "too_large", reason) from error
+    except throttle.TooMany as error:
+        raise too_many(error) from error
+    except DatabaseError as error:
+        logger.error("What a visitor sent cannot be stored: %s", error)
+        reason = _(
+            "The wall cannot store anything right now. Your text is kept here: "
+            "send it again in a minute."
+        )
+        raise Refused(503, "database_away", reason, retry_after=10) from error
+
+
+def too_many(error: throttle.TooMany) -> Refused:
+    """Return the refusal of what was done too often."""
+    if error.by_all:
+        what = _("The wall has very much to do just now.")
+    else:
+        what = _("That was a lot in a short time.")
+    minutes, seconds = -(-error.seconds // 60), error.seconds
+    if seconds > 90:
+        wait = ngettext(
+            "Try again in %(count)d minute.", "Try again in %(count)d minutes.", minutes
+        ) % {"count": minutes}
+    else:
+        wait = ngettext(
+            "Try again in %(count)d second.", "Try again in %(count)d seconds.", seconds
+        ) % {"count": seconds}
+    return Refused(429, "too_many", f"{what} {wait}", retry_after=seconds)
+
+
+def refuse_other_sites(request: HttpRequest) -> None:
+    """Raise Refused for a form that another site's page sent."""
+    if not same_origin.is_same_origin(request):
+        reason = _(
+            "This was sent from another site. If it is yours, send it from here."
+        )
+        raise Refused(403, "cross_site", reason)
+
+
 def read_form(request: HttpRequest) -> QueryDict:
     """Return the posted fields.
 
@@ -61,8 +130,3 @@ def read_form(request: HttpRequest) -> QueryDict:
         except UnicodeDecodeError as error:
             raise BadBody("not UTF-8") from error
     return request.POST
-
-
-def unavailable(html: bytes) -> HttpResponse:
-    """Answer 503 with this page, and when to try again."""
-    return HttpResponse(html, status=503, headers={"Retry-After": "10"})  # seconds

@@ -1,31 +1,34 @@
 """The wall: read it, write on it."""
 
-import logging
-
-from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
-from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from messages_app import languages, page_views, recent_posts, wall_page
+from messages_app import (
+    languages,
+    page_views,
+    receipts,
+    recent_posts,
+    senders,
+    throttle,
+    wall_page,
+)
 from messages_app.forms import MessageForm
+from messages_app.models import Message
 from messages_app.pagination import BadCursor, Cursor
-from messages_app.same_origin import is_same_origin
 from messages_app.views.requests import (
     BadBody,
     HttpResponseSeeOther,
+    Refused,
     bad_request,
     read_form,
-    unavailable,
+    refusals,
+    refuse_other_sites,
 )
 
-logger = logging.getLogger(__name__)
 
-
-@csrf_exempt  # is_same_origin() does its work, without a cookie
+@csrf_exempt  # same_origin does its work, without a cookie
 @require_http_methods(["GET", "HEAD", "POST"])
 @cache_control(private=True, no_cache=True)
 def wall(request: HttpRequest) -> HttpResponse:
@@ -43,59 +46,76 @@ def read(request: HttpRequest) -> HttpResponse:
     views = 1 if request.method == "GET" else 0
     kept = page_views.look(views=views)
     page = wall_page.current(kept, cursor)
+    posts = recent_posts.read(request)
     if page.is_readable:
-        return HttpResponse(page.show(view_count=page_views.total(kept.answer)))
-    return unavailable(page.show(view_count=page_views.take_back(kept.answer, views)))
+        total = page_views.total(kept.answer)
+        return HttpResponse(page.show(view_count=total, posts=posts))
+    total = page_views.take_back(kept.answer, views)
+    html = page.show(view_count=total, posts=posts)
+    return HttpResponse(html, status=503, headers={"Retry-After": "10"})  # seconds
 
 
 def post(request: HttpRequest) -> HttpResponse:
     """Store the message and send the browser to the page, or say what to mend."""
+    form = MessageForm({})
     try:
-        form = MessageForm(
-            read_form(request), request_id=request.headers.get("X-Request-ID", "")
-        )
-    except (RequestDataTooBig, TooManyFieldsSent):
-        form = MessageForm({})
-        form.refuse(_("This is far more than the wall takes."), code="too_large")
-        return refuse(form, 413)
+        with refusals():
+            form = MessageForm(
+                read_form(request), request_id=request.headers.get("X-Request-ID", "")
+            )
+            refuse_other_sites(request)
+            message = store(request, form)
     except BadBody as error:
         return bad_request(request, error)
-    try:
-        if not is_same_origin(request):
-            form.refuse(
-                _(
-                    "This was sent from another site. "
-                    "If it is yours, post it from here."
-                ),
-                code="cross_site",
-            )
-            return refuse(form, 403)
-        if not form.is_valid():
-            return refuse(form, 422)
-        message = form.instance
-        posted = recent_posts.digest(message.content, message.author_name)
-        if posted not in recent_posts.read(request):
-            form.save()
-    except DatabaseError as error:
-        logger.error("A message cannot be stored: %s", error)
-        form.refuse(
-            _(
-                "The wall cannot store messages right now. Your text is kept here: "
-                "post it again in a minute."
-            ),
-            code="database_away",
-        )
-        return refuse(form, 503)
-    response = HttpResponseSeeOther(languages.url("messages_app:wall"))
-    recent_posts.remember(request, response, posted)
+    except Refused as refused:
+        form.refuse(refused.reason, code=refused.code)
+        return refuse(request, form, refused)
+    if message is None:
+        return refuse(request, form)
+    is_on_the_wall = message.status == Message.Status.PUBLISHED
+    receipt = languages.url("messages_app:receipt", receipts.token(message.cursor))
+    wall = languages.url("messages_app:wall")
+    response = HttpResponseSeeOther(f"{wall}#posted" if is_on_the_wall else receipt)
+    # For who keeps no cookie, and for programs.
+    response["Link"] = f'<{receipt}>; rel="edit"'
+    recent_posts.remember(request, response, message)
     return response
 
 
-def refuse(form: MessageForm, status_code: int) -> HttpResponse:
+def store(request: HttpRequest, form: MessageForm) -> Message | None:
+    """Return the message that this form stored, now or before; None for a bad form.
+
+    Raises DatabaseError, and TooMany for one more than this sender, or all, may send.
+    """
+    sender = senders.find(request)
+    try:
+        throttle.take("attempt", sender)
+        if not form.is_valid():
+            return None
+        if stored := recent_posts.find(request, form.instance):
+            return stored
+        form.instance.sender = sender
+        with throttle.taking("post", sender) as taken:
+            message = form.save()
+            if message is not form.instance:
+                taken.give_back()  # sent again: only what is accepted counts
+            return message
+    except throttle.TooMany:
+        # Who sends again what is stored has done it once.
+        stored = form.stored_before() if form.is_valid() else None
+        if stored is None:
+            raise
+        return stored
+
+
+def refuse(
+    request: HttpRequest, form: MessageForm, refused: Refused | None = None
+) -> HttpResponse:
     """Answer with the page again, the visitor's text in it, and what to mend."""
     kept = page_views.look(views=0)
     page = wall_page.current(kept)
-    html = page.show_refused(form, view_count=page_views.total(kept.answer))
-    if status_code == 503:
-        return unavailable(html)
-    return HttpResponse(html, status=status_code)
+    total = page_views.total(kept.answer)
+    html = page.show(view_count=total, form=form, posts=recent_posts.read(request))
+    if refused is None:
+        return HttpResponse(html, status=422)
+    return HttpResponse(html, status=refused.status, headers=refused.headers)

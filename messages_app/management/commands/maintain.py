@@ -11,7 +11,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.core.management import BaseCommand, CommandParser
 from django.db import Error, connection
 
-from messages_app import advisory_lock, page_views
+from messages_app import advisory_lock, page_views, senders
 
 
 class Task(NamedTuple):
@@ -22,6 +22,7 @@ class Task(NamedTuple):
 TASKS = [
     Task(page_views.fold, settings.WALL_FOLD_SECONDS),
     Task(SessionStore.clear_expired, 3600),  # of moderators
+    Task(senders.drop_old_salts, 3600),
 ]
 ROUND_SECONDS = 5.0
 

@@ -1,0 +1,27 @@
+"""Visitors' reports, and what many of them do to a message."""
+
+from django.conf import settings
+from django.db import transaction
+
+from messages_app.models import Message, Report
+
+
+def store(report: Report, senders: list[bytes]) -> bool:
+    """Store the report; return False when this sender has reported the message before.
+
+    `senders` are the names of the one who reports, this month's first. Enough reports
+    hold the message until a moderator looks, unless one has already kept it.
+    """
+    with transaction.atomic():
+        # One report after the other: of two at once, each would miss the other's row.
+        message = Message.objects.select_for_update().filter(pk=report.message_id)
+        if not message.exists():
+            return False
+        others = Report.objects.filter(message=report.message_id)
+        if others.filter(sender__in=senders).exists():
+            return False
+        report.sender = senders[0]
+        report.save(force_insert=True)
+        if others.count() >= settings.WALL_REPORTS_TO_HOLD:
+            message.hold(Message.Reason.REPORTS)
+    return True
