@@ -42,9 +42,7 @@ class UncountedChangeList(ChangeList):
 
     def get_filters_params(self, params: Any = None) -> dict[str, Any]:
         found = super().get_filters_params(params)
-        found.pop(
-            "lang", None
-        )  # of messages_app/languages.py: no question to the table
+        found.pop("lang", None)  # it is no question to the table
         return found
 
     def get_results(self, request: HttpRequest) -> None:
