@@ -157,7 +157,7 @@ def test_nothing_is_added_to_links_when_none_was_chosen(read, make_message, sett
 def test_a_post_leads_back_to_the_language_that_was_chosen(client, db):
     response = client.post("/?lang=ja", {"content": "こんにちは"})
     assert (response.status_code, response["Location"]) == (303, "/?lang=ja#posted")
-    assert client.post("/", {"content": "Hello"})["Location"] == "/"
+    assert client.post("/", {"content": "Hello"})["Location"] == "/#posted"
 
 
 def test_the_menu_names_each_language_and_keeps_the_place(read):
