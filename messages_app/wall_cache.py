@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 VERSION_KEY = "wall:version"
 EPOCH_KEY = "wall:epoch"
 
-PARTS = ("wall", "_languages", "_message", "_time", "_form", "_fields")
+PARTS = ("wall", "_languages", "_message", "_form", "_fields")
 TEMPLATES = ["base.html", *(f"messages_app/{name}.html" for name in PARTS)]
 KEPT_SECONDS = 86_400  # so long an old page can stand in for a database that is away
 OWN_SECONDS = 1  # so long this process's own page counts: nobody tells it of changes

@@ -6,7 +6,8 @@ from typing import Any
 
 from django import template
 from django.conf import settings
-from django.utils.html import Urlizer, escape
+from django.utils import formats
+from django.utils.html import Urlizer, escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
@@ -52,6 +53,13 @@ def visitor_links(text: str) -> SafeString:
 def machine_time(at: datetime) -> str:
     """Return the moment as `<time datetime>` takes it, in UTC."""
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+@register.filter
+def moment(at: datetime) -> SafeString:
+    """Return the moment for readers, in UTC; wall.js shows it in their own time."""
+    shown = formats.date_format(at.astimezone(UTC), "DATETIME_FORMAT")
+    return format_html('<time datetime="{}">{} UTC</time>', machine_time(at), shown)
 
 
 @register.simple_tag

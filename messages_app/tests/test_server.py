@@ -268,7 +268,7 @@ def test_ctrl_c_ends_it_cleanly_and_the_next_start_goes_on(served_wall):
     served_wall.start()
     assert "still here" in served_wall.get("/")[1]
     assert served_wall.views() == views + 2
-    assert served_wall.end(signal.SIGTERM) == 0
+    assert served_wall.end(signal.SIGTERM) == 0, served_wall.log.read_text()
 
 
 def test_the_log_tells_where_the_wall_is_and_nothing_of_its_visitors(served_wall):
