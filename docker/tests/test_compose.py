@@ -377,7 +377,10 @@ def test_a_backup_is_checked_kept_and_put_back(stack):
     key = stack.sh("web", "cat /run/wall/secret_key").strip()
     assert key in stack.compose(*backup, "cat", name.replace(".dump", ".key"))
     assert stack.post("after the backup")[0] == 303
+    salts = "psql -qAt -h 127.0.0.1 -U wall -c 'select count(*) from messages_app_sendersalt'"
+    assert int(stack.sh("db", salts)) > 0
     assert "Restored." in stack.compose(*backup, "restore", name)
+    assert int(stack.sh("db", salts)) == 0  # which no backup holds
     assert "before the backup" in stack.stored()
     assert "after the backup" not in stack.stored()
     stack.wait_until(lambda: "after the backup" not in stack.page(), seconds=15)
