@@ -1,6 +1,6 @@
 """The tables: messages and the questions asked of them, reports, and two small ones."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -273,6 +273,11 @@ class Message(models.Model):
             status_before__in=Message.OPEN,
             created_at__gt=timezone.now() - seconds,
         )
+
+    @property
+    def updated_at(self) -> datetime:
+        """When the message became what it is."""
+        return self.edited_at or self.created_at
 
     @property
     def cursor(self) -> Cursor:

@@ -45,10 +45,10 @@ class Memory:
 memory = Memory()
 
 
-def look(*, views: int) -> wall_cache.Kept:
-    """Look into the cache for the page, and count so many views on the way."""
+def look(*, views: int, name: str = "page") -> wall_cache.Kept:
+    """Look into the cache for page or feed, and count so many views on the way."""
     views += memory.take_owed()
-    kept = wall_cache.look(counter=COUNT_KEY, views=views)
+    kept = wall_cache.look(name=name, counter=COUNT_KEY, views=views)
     answer = kept.answer
     # Only what was surely not counted is sent again: one that timed out may have been.
     if not answer.was_sent:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from messages_app.views import messages, receipts, service, wall
+from messages_app.views import messages, news, receipts, service, wall
 
 app_name = "messages_app"
 
@@ -12,6 +12,7 @@ urlpatterns = [
     path("messages/<int:number>/report/", messages.report, name="report"),
     path("reports/thanks/", messages.thanks, name="thanks"),
     path("receipts/<str:token>/", receipts.receipt, name="receipt"),
+    path("feed/", news.feed, name="feed"),
     path("status", service.show_status, name="status"),
     path("livez", service.livez, name="livez"),
     path("readyz", service.readyz, name="readyz"),

@@ -1,6 +1,6 @@
-"""The wall's first page as last built: its keys, its lifetime, its forgetting.
+"""The wall's first page, and its feed, as last built: keys, lifetime, forgetting.
 
-A page is kept together with the version it was built for, and shown only while that is
+Both go by one protocol; what is said of the page is true of the feed. A page is kept together with the version it was built for, and shown only while that is
 still the version: validated when read, never deleted when written. A reader that began
 before a write keeps its page under the old version, where it no longer counts.
 
@@ -35,8 +35,17 @@ logger = logging.getLogger(__name__)
 VERSION_KEY = "wall:version"
 EPOCH_KEY = "wall:epoch"
 
-PARTS = ("wall", "_languages", "_message", "_form", "_fields")
-TEMPLATES = ["base.html", *(f"messages_app/{name}.html" for name in PARTS)]
+TEMPLATES = ["base.html"] + [
+    f"messages_app/{name}"
+    for name in (
+        "wall.html",
+        "_languages.html",
+        "_message.html",
+        "_form.html",
+        "_fields.html",
+        "feed.xml",
+    )
+]
 KEPT_SECONDS = 86_400  # so long an old page can stand in for a database that is away
 OWN_SECONDS = 1  # so long this process's own page counts: nobody tells it of changes
 CLAIM_SECONDS = 2  # a builder that died holds the others up no longer than this
@@ -44,7 +53,7 @@ WAIT_SECONDS = 1  # for another's page, before building one's own
 LOOK_AGAIN_SECONDS = 0.005
 
 CUT = b"\0"  # between the header and the pieces; no message can hold it
-PIECES = 5  # of a page; another number is not a page of this code
+PIECES = {"page": 5}  # another number is not a page of this code
 LAST_SECOND = 1e11  # in the year 5138; what is beyond it is no time
 
 own = WallLocMemCache("the wall while the shared cache is away", {})
@@ -52,14 +61,14 @@ owed = OwedTokens()
 watch = Watch()
 
 
-def page_key() -> str:
+def page_key(name: str = "page") -> str:
     """Return the key of the page in this edition, and as this request's language has it."""
-    return f"wall:page:{edition()}:{languages.variant()}"
+    return f"wall:{name}:{edition()}:{languages.variant()}"
 
 
-def checked_key() -> str:
+def checked_key(name: str = "page") -> str:
     """Return the key that is there while that page was lately compared with the table."""
-    return f"wall:checked:{edition()}:{languages.variant()}"
+    return f"wall:checked:{name}:{edition()}:{languages.variant()}"
 
 
 def edition() -> str:
@@ -90,12 +99,15 @@ class Header(NamedTuple):
     digest: str  # of the messages it shows
     built_at: float  # seconds since 1970
     fresh_until: float
+    changed_at: float = 0  # when its bytes last became others
+    ids: Sequence[int] = ()  # of the messages it shows, newest first
 
 
 @dataclass(frozen=True)
 class Kept:
     """What one look into a cache found."""
 
+    name: str  # "page" or "feed"
     cache: Any  # the shared one, or this process's own
     answer: Answer  # to the counting
     version: str | None
@@ -122,8 +134,9 @@ class Kept:
     @property
     def claim_key(self) -> str:
         """The key by which one process tells that it builds the page, or checks it."""
-        lack = "check" if self.is_valid else "page"
-        return f"wall:claim:{lack}:{self.version}:{edition()}:{languages.variant()}"
+        lack = "check" if self.is_valid else "build"
+        key = f"{self.name}:{self.version}:{edition()}:{languages.variant()}"
+        return f"wall:claim:{lack}:{key}"
 
     @property
     def is_harmless(self) -> bool:
@@ -131,10 +144,16 @@ class Kept:
         return self.header is not None and self.header.epoch == self.epoch
 
 
-def look(*, counter: str | None = None, views: int = 0, source: Any = cache) -> Kept:
+def look(
+    *,
+    name: str = "page",
+    counter: str | None = None,
+    views: int = 0,
+    source: Any = cache,
+) -> Kept:
     """Return what there is of the page, and count views: one round trip."""
     watch.tell_if_changed(forget_for_good)
-    page, checked = page_key(), checked_key()
+    page, checked = page_key(name), checked_key(name)
     keys = [VERSION_KEY, EPOCH_KEY, page, checked]
     answer = Answer(None)
     if source is not own and not owed:
@@ -142,8 +161,9 @@ def look(*, counter: str | None = None, views: int = 0, source: Any = cache) -> 
     found = answer.found
     if found is None:
         source, found = own, own.get_many(keys)
-    header, pieces = unpack(found.get(page))
+    header, pieces = unpack(found.get(page), name)
     return Kept(
+        name=name,
         cache=source,
         answer=answer,
         version=token_or_none(found.get(VERSION_KEY)),
@@ -159,19 +179,23 @@ def pack(header: Header, pieces: Sequence[bytes]) -> bytes:
     return CUT.join([json.dumps(header).encode(), *pieces])
 
 
-def unpack(kept: Any) -> tuple[Header | None, Sequence[bytes]]:
+def unpack(kept: Any, name: str) -> tuple[Header | None, Sequence[bytes]]:
     """Return header and pieces; nothing for what is absent, damaged or not ours."""
     try:
         first, *pieces = kept.split(CUT)
-        *texts, built_at, fresh_until = json.loads(first)
-        version, epoch, digest = texts
-        header = Header(version, epoch, digest, float(built_at), float(fresh_until))
+        version, epoch, digest, *times, ids = json.loads(first)
+        built_at, fresh_until, changed_at = map(float, times)
+        texts = version, epoch, digest
+        header = Header(*texts, built_at, fresh_until, changed_at, ids)
     except (AttributeError, TypeError, ValueError, OverflowError, RecursionError):
         return None, ()
     is_ours = (
-        len(pieces) == PIECES
+        len(pieces) == PIECES.get(name, len(pieces) or 1)
         and all(isinstance(text, str) for text in texts)
-        and 0 <= header.built_at <= header.fresh_until < LAST_SECOND
+        and 0 <= built_at <= fresh_until < LAST_SECOND
+        and 0 <= changed_at < LAST_SECOND
+        and isinstance(ids, list)
+        and all(type(number) is int for number in ids)
     )
     return (header, pieces) if is_ours else (None, ())
 
@@ -188,10 +212,10 @@ def await_page(kept: Kept, *, others_until: float | None = None) -> Kept:
         if is_chosen:
             break
         if is_chosen is None:  # it went away, or takes no writes
-            kept = look(source=own)
+            kept = look(name=kept.name, source=own)
             continue
         time.sleep(LOOK_AGAIN_SECONDS)
-        kept = look(source=kept.cache)
+        kept = look(name=kept.name, source=kept.cache)
     return kept
 
 
@@ -228,6 +252,18 @@ def begin(kept: Kept) -> Header:
     )
 
 
+def changed_at(kept: Kept, header: Header, pieces: Sequence[bytes]) -> float:
+    """Return when these pieces took the place of others, in whole seconds.
+
+    That is later than for those others, even within one second: who asks whether
+    something has changed since then is told.
+    """
+    if kept.header and kept.pieces == pieces:
+        return kept.header.changed_at
+    before = kept.header.changed_at if kept.header else 0
+    return max(int(header.built_at), before + 1)
+
+
 def keep(kept: Kept, header: Header, pieces: Sequence[bytes]) -> None:
     """Keep the page, current until the version changes or its time is over."""
     is_kept = False
@@ -237,10 +273,11 @@ def keep(kept: Kept, header: Header, pieces: Sequence[bytes]) -> None:
     # A builder that a write overtook must not put its page over a newer one.
     if kept.cache.get(VERSION_KEY) == header.version:
         page = pack(header, pieces)
-        is_kept = kept.cache.set(page_key(), page, timeout=seconds)
+        is_kept = kept.cache.set(page_key(kept.name), page, timeout=seconds)
     fresh = round(header.fresh_until - header.built_at)
     logger.info(
-        "The wall's page was built from the database; %s.",
+        "The wall's %s was built from the database; %s.",
+        kept.name,
         f"cached for {fresh} s" if is_kept else "not cached",
     )
 
@@ -256,7 +293,7 @@ def mark_checked(kept: Kept) -> bool:
     # there may be garbage, or have lost its end as Redis was copied.
     if is_due or (kept.header and kept.header.version == kept.version):
         seconds = settings.WALL_FOLD_SECONDS - 1
-        return kept.cache.set(checked_key(), 1, timeout=seconds) and is_due
+        return kept.cache.set(checked_key(kept.name), 1, timeout=seconds) and is_due
     return False
 
 

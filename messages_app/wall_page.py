@@ -1,4 +1,4 @@
-"""The wall as HTML: built once for all visitors, filled in for each.
+"""The wall as HTML, and as a feed: built once for all visitors, filled in for each.
 
 What differs from one visitor to the next is the view count and the form. The template
 writes a NUL, which no message can hold, around both and in place of the form's key; the
@@ -20,7 +20,14 @@ from django.utils import formats
 from django.utils.translation import gettext, ngettext
 from psycopg.errors import LockNotAvailable, QueryCanceled
 
-from messages_app import form_key, languages, page_views, recent_posts, wall_cache
+from messages_app import (
+    feed,
+    form_key,
+    languages,
+    page_views,
+    recent_posts,
+    wall_cache,
+)
 from messages_app.breaker import Breaker
 from messages_app.forms import MessageForm
 from messages_app.models import Message
@@ -39,7 +46,9 @@ is_told = threading.Event()  # by the log, that the messages cannot be read
 class WallPage:
     """The page in pieces; the view count and the form stand between them."""
 
-    pieces: Sequence[bytes]  # top, above the form, form before key, after key, rest
+    # Top, above the form, form before key, after key, rest. Or those of the feed.
+    pieces: Sequence[bytes]
+    header: wall_cache.Header | None = None  # None: an older page, or not readable
     remark: str = ""  # what the visitor is told of a page that is not up to date
     is_readable: bool = True  # False: the messages are nowhere to be had
 
@@ -86,12 +95,12 @@ def current(kept: wall_cache.Kept, cursor: Cursor | None = None) -> WallPage:
         logger.log(level, "The messages cannot be read: %s", error)
     # Looked at again: something may have been taken down while we waited. (A cache that
     # takes no writes is found out by counting.)
-    kept = page_views.look(views=0)
+    kept = page_views.look(views=0, name=kept.name)
     if kept.header and kept.is_harmless and not cursor:
         built_at = datetime.fromtimestamp(kept.header.built_at, UTC)
         since = gettext("Its messages are shown as of %(time)s UTC.")
         time = formats.time_format(built_at)
-        return WallPage(kept.pieces, remark=since % {"time": time})
+        return WallPage(kept.pieces, kept.header, remark=since % {"time": time})
     return WallPage(render({"message_list": None}), is_readable=False)
 
 
@@ -108,8 +117,8 @@ def newest(kept: wall_cache.Kept) -> WallPage:
             raise OperationalError(breaker.reason)
     if kept.is_current:
         breaker.answered()  # if not to this process, then to another
-        logger.debug("The wall's page came from the cache.")
-        return WallPage(kept.pieces)
+        logger.debug("The wall's %s came from the cache.", kept.name)
+        return WallPage(kept.pieces, kept.header)
     header = wall_cache.begin(kept)
     try:
         rows = read()
@@ -118,13 +127,18 @@ def newest(kept: wall_cache.Kept) -> WallPage:
         raise
     header = header._replace(digest=digest(rows))
     if not (kept.header and kept.is_valid):
-        page = WallPage(render_list(rows))
-        wall_cache.keep(kept, header, page.pieces)
+        pieces = feed.render(rows) if kept.name == "feed" else render_list(rows)
+        header = header._replace(
+            ids=[row.id for row in rows[: settings.WALL_PAGE_SIZE]],
+            changed_at=wall_cache.changed_at(kept, header, pieces),
+        )
+        page = WallPage(pieces, header)
+        wall_cache.keep(kept, header, pieces)
     elif kept.header.digest == header.digest:
-        page = WallPage(kept.pieces)
+        page = WallPage(kept.pieces, kept.header)
     else:  # nobody told of what has changed, so it can be anything
         wall_cache.forget_for_good()
-        return newest(wall_cache.look())
+        return newest(wall_cache.look(name=kept.name))
     if wall_cache.mark_checked(kept):
         page_views.fold()
     return page

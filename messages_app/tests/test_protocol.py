@@ -1,4 +1,4 @@
-"""No page is older than promised, whatever overtakes what and whatever fails.
+"""No page, and no feed, is older than promised, whatever overtakes what and whatever fails.
 
 Two processes, a shared cache, a table and a clock are simulated, so that no server is
 needed and each step can be chosen; real servers are tried in test_chaos.py. What runs is
@@ -43,9 +43,10 @@ TO_THE_END = 10_000  # more steps than any request has
 
 process = st.sampled_from([0, 1])
 which = st.integers(0, 7)  # of what there is
+name = st.sampled_from(["page", "page", "feed"])
 steps = st.sampled_from([1, 2, 3, 4, 5, 7, 9, 12, *[TO_THE_END] * 5])
 EVENTS = {  # and how likely each is
-    "visit": (5, process, steps),
+    "visit": (5, process, steps, name),
     "write": (4, process, steps, st.booleans(), which),
     "write_raw": (1, st.booleans(), which),
     "go_on": (5, which, steps),
@@ -230,6 +231,7 @@ class Wall(RuleBasedStateMachine):
         self.patch(wall_cache.watch, "tell_if_changed", lambda tell: None)
         self.patch(wall_page, "read", self.read)
         self.patch(wall_page, "render", self.render)
+        self.patch(wall_page.feed, "render", self.render_feed)
         self.patch(wall_page, "newest", self.newest)
         self.patch(wall_page.page_views, "fold", lambda: None)
         # Back to what they are now when all stories are told; see enter().
@@ -288,6 +290,9 @@ class Wall(RuleBasedStateMachine):
         shown = context["message_list"]
         ids = None if shown is None else [message.id for message in shown]
         return [json.dumps(ids).encode(), b"", b"", b"", b""]
+
+    def render_feed(self, rows):
+        return [json.dumps([message.id for message in rows]).encode(), b""]
 
     def remember(self):
         kept, expire = self.shared._cache.copy(), self.shared._expire_info.copy()
@@ -379,14 +384,14 @@ class Wall(RuleBasedStateMachine):
         # Ten, of which one is for the work; and found only where there is a table.
         return inf if is_old else 9 + write.late
 
-    def what_if(self, process, *, is_database_away):
+    def what_if(self, process, name, *, is_database_away):
         """Check what a visitor would get from what is at hand, and leave no trace."""
         known, process.breaker = process.breaker, copy.copy(process.breaker)
         self.now += TICK
         visit = Task(self, process)
         self.enter(visit)
         visit.was_well, visit.has_failed_query = process.is_well, is_database_away
-        kept = None if is_database_away else wall_cache.look(counter="views", views=1)
+        kept = wall_cache.look(name=name, counter="views", views=1)
         if is_database_away or kept.is_current:
             page = wall_page.current(kept)
             visit.was_well &= process.is_well
@@ -404,13 +409,14 @@ class Wall(RuleBasedStateMachine):
         name, *details = event
         getattr(self, name)(*details)
         for process in self.processes:
-            self.what_if(process, is_database_away=False)
-            self.what_if(process, is_database_away=True)
+            for shown in "page", "feed":
+                self.what_if(process, shown, is_database_away=False)
+                self.what_if(process, shown, is_database_away=True)
 
-    def visit(self, where, steps):
+    def visit(self, where, steps, name):
         def visit_to_the_end():
             visit = self.task
-            kept = wall_cache.look(counter="views", views=1)
+            kept = wall_cache.look(name=name, counter="views", views=1)
             self.check(wall_page.current(kept), visit)
 
         self.begin(where, visit_to_the_end, steps)

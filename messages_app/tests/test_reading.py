@@ -199,7 +199,15 @@ def test_head_answers_like_get_without_a_body(client, db):
 
 def test_reading_sets_no_cookie_and_varies_by_none(client, make_message):
     make_message()
-    for address in ["/", "/?before=0-0", "/status", "/livez", "/readyz", "/nowhere"]:
+    for address in [
+        "/",
+        "/?before=0-0",
+        "/feed/",
+        "/status",
+        "/livez",
+        "/readyz",
+        "/nowhere",
+    ]:
         response = client.get(address)
         assert not response.cookies
         assert "Cookie" not in response.get("Vary", "")

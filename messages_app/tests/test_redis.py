@@ -52,6 +52,7 @@ COSTS = {
     "a warm page": (lambda c: c.get("/"), LOOK, 0),
     "its head": (lambda c: c.head("/"), LOOK, 0),
     "an older page": (lambda c: c.get("/?before=0-0"), LOOK, 1),
+    "a warm feed": (lambda c: c.get("/feed/"), LOOK, 0),
     "no such place": (lambda c: c.get("/?before=x"), [], 0),
     "a post": (
         lambda c: c.post("/", {"content": "a"}),
@@ -93,7 +94,7 @@ COSTS = {
 def test_each_address_costs_exactly(
     seen, client, ask, commands, queries, django_assert_num_queries
 ):
-    for address in ["/", "/status", "/readyz"]:
+    for address in ["/", "/feed/", "/status", "/readyz"]:
         client.get(address)
     client.post("/", {"content": ""})  # the salts are known, the scripts loaded
     with django_assert_num_queries(queries):
@@ -165,6 +166,9 @@ def test_clearing_the_cache_is_no_error_while_redis_is_away(settings):
 
 
 GARBAGE = [
+    b'\0["v","e","d",1,9e10,1,[1,"x"]]\0a\0b\0c\0d\0e',
+    b'\0["v","e","d",1,9e10,NaN,[]]\0a\0b\0c\0d\0e',
+    b'\0["v","e","d",1,9e10,1,{}]\0a\0b\0c\0d\0e',
     b'\0["v","e",1,1' + b"0" * 400 + b"]\0a\0b\0c\0d\0e",
     b'\0["v","e",NaN,1]\0a\0b\0c\0d\0e',
     b"\0[null,null,1,9e10]\0a\0b\0c\0d\0e",
@@ -188,15 +192,17 @@ GARBAGE = [
 
 @pytest.mark.parametrize("garbage", GARBAGE)
 @pytest.mark.parametrize(
-    "key", ["page", "version", "epoch", "checked", "count", "status"]
+    "key", ["page", "feed", "version", "epoch", "checked", "count", "status"]
 )
 def test_garbage_at_our_keys_is_no_500_and_is_overcome(
     redis, client, make_message, garbage, key
 ):
     make_message("still here")
-    client.get("/")
+    for address in ["/", "/feed/"]:
+        client.get(address)
     names = {
         "page": wall_cache.page_key(),
+        "feed": wall_cache.page_key("feed"),
         "version": wall_cache.VERSION_KEY,
         "epoch": wall_cache.EPOCH_KEY,
         "checked": wall_cache.checked_key(),
@@ -204,10 +210,12 @@ def test_garbage_at_our_keys_is_no_500_and_is_overcome(
         "status": "wall:status",
     }
     redis.set(cache.make_key(names[key]), garbage)
-    for address in ["/", "/", "/status", "/readyz"]:
+    for address in ["/", "/", "/feed/", "/feed/", "/status", "/readyz"]:
         assert client.get(address).status_code == 200
+    assert "still here" in client.get("/feed/").text
     make_message("and news")
     assert "and news" in client.get("/").text
+    assert "and news" in client.get("/feed/").text
 
 
 @pytest.mark.parametrize("garbage", ["x", "9" * 19, 2**63 - 1, None])
