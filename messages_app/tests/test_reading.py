@@ -203,6 +203,7 @@ def test_reading_sets_no_cookie_and_varies_by_none(client, make_message):
         "/",
         "/?before=0-0",
         "/feed/",
+        "/updates?since=0",
         "/status",
         "/livez",
         "/readyz",

@@ -53,6 +53,7 @@ COSTS = {
     "its head": (lambda c: c.head("/"), LOOK, 0),
     "an older page": (lambda c: c.get("/?before=0-0"), LOOK, 1),
     "a warm feed": (lambda c: c.get("/feed/"), LOOK, 0),
+    "nothing new": (lambda c: c.get("/updates?since=0"), LOOK, 0),
     "no such place": (lambda c: c.get("/?before=x"), [], 0),
     "a post": (
         lambda c: c.post("/", {"content": "a"}),

@@ -1,17 +1,21 @@
 """What is new, for programs that ask again and again."""
 
 import hashlib
+import re
+from collections.abc import Sequence
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.http import http_date
+from django.utils.translation import ngettext
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
-from messages_app import page_views, wall_page
-from messages_app.views.requests import unavailable
+from messages_app import languages, page_views, wall_page
+from messages_app.pagination import LARGEST_ID
+from messages_app.views.requests import bad_request, unavailable
 
 
 @require_safe
@@ -35,3 +39,31 @@ def own_address(request: HttpRequest) -> str:
     if settings.SITE_ADDRESS:
         return f"https://{settings.SITE_ADDRESS[0]}"
     return f"{request.scheme}://{request.get_host()}"
+
+
+@require_safe
+@cache_control(no_store=True)
+def updates(request: HttpRequest) -> HttpResponse:
+    """Answer how many messages came to the page after one of it; 204 for none."""
+    since = request.GET.get("since", "")
+    if not re.fullmatch("[0-9]{1,19}", since) or int(since) > LARGEST_ID:
+        return bad_request(request, ValueError("no number of a message"))
+    found = wall_page.current(page_views.look(views=0))
+    if not found.header:
+        return unavailable(b"")
+    count, is_all = count_newer(found.header.ids, int(since))
+    if not count:
+        return HttpResponse(status=204)
+    text = ngettext("%(count)s new message", "%(count)s new messages", count)
+    more = "+" if is_all and count == settings.WALL_PAGE_SIZE else ""
+    shown = f"{languages.number(count)}{more}"
+    return JsonResponse({"count": count, "text": text % {"count": shown}})
+
+
+def count_newer(ids: Sequence[int], since: int) -> tuple[int, bool]:
+    """Return how many are above that one, and whether it is further down than all."""
+    if since in ids:
+        return ids.index(since), False
+    # Taken down, or pushed off the page: numbers grow with time, but for what was held.
+    newer = [number for number in ids if number > since]
+    return len(newer), len(newer) == len(ids)

@@ -130,3 +130,8 @@ def read_form(request: HttpRequest) -> QueryDict:
         except UnicodeDecodeError as error:
             raise BadBody("not UTF-8") from error
     return request.POST
+
+
+def unavailable(html: bytes) -> HttpResponse:
+    """Answer 503 with this page, and when to try again."""
+    return HttpResponse(html, status=503, headers={"Retry-After": "10"})  # seconds

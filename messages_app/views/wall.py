@@ -25,6 +25,7 @@ from messages_app.views.requests import (
     read_form,
     refusals,
     refuse_other_sites,
+    unavailable,
 )
 
 
@@ -51,8 +52,7 @@ def read(request: HttpRequest) -> HttpResponse:
         total = page_views.total(kept.answer)
         return HttpResponse(page.show(view_count=total, posts=posts))
     total = page_views.take_back(kept.answer, views)
-    html = page.show(view_count=total, posts=posts)
-    return HttpResponse(html, status=503, headers={"Retry-After": "10"})  # seconds
+    return unavailable(page.show(view_count=total, posts=posts))
 
 
 def post(request: HttpRequest) -> HttpResponse:
