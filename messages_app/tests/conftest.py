@@ -14,7 +14,7 @@ from messages_app.breaker import Breaker
 from messages_app.models import Message
 
 # What the embedded wall has no server for is no test of it.
-collect_ignore = []
+collect_ignore = ["browser"]  # named by `make test-browser`
 if not django_settings.REDIS_URL:
     collect_ignore += ["test_redis.py", "test_redis_away.py", "test_chaos.py"]
 if "postgresql" not in django_settings.DATABASES["default"]["ENGINE"]:

@@ -1,0 +1,92 @@
+"""Every page that a visitor can come to, and how: the judges look at each of them.
+
+A new page is a line here: its name, and what leads a browser to it.
+"""
+
+from django.template.loader import render_to_string
+
+from messages_app.tests.browser import texts
+
+
+def wall(page, make_message):
+    """A wall of several pages."""
+    for number in range(49):
+        make_message(f"Message {number}")
+    make_message("See https://example.org/ and\n\nمرحبا", author_name="Ada")
+    page.goto("/")
+
+
+def older(page, make_message):
+    for number in range(60):
+        make_message(f"Message {number}")
+    page.goto("/")
+    page.get_by_role("link", name="Older messages").click()
+    page.wait_for_url("/?before=*")
+
+
+def hostile(page, make_message):
+    for text in texts.HOSTILE.values():
+        make_message(text, author_name=text[:80])
+    page.goto("/")
+
+
+def refused(page, make_message):
+    make_message()
+    page.goto("/")
+    page.get_by_label("Your message").fill(" ")
+    page.get_by_role("button", name="Post").click()
+    page.wait_for_selector(".errorlist")
+
+
+def too_long(page, make_message):
+    page.goto("/")
+    page.get_by_label("Your message").fill("long" * 300)
+    page.get_by_label("Your name").fill("name" * 30)
+    page.get_by_role("button", name="Post").click()
+    page.wait_for_selector(".errorlist")
+
+
+def cross_site(page, make_message):
+    form = '<form method="post" action="{}"><input name="content" value="x"><button>'
+    page.goto("/livez")
+    stand_in(page, "http://elsewhere.example/", form.format(page.url[: -len("livez")]))
+    page.get_by_role("button").click()
+    page.wait_for_selector(".error")
+
+
+def template(name, status):
+    """Return how to come to a page that the wall shows only when something is wrong."""
+
+    def arrive(page, make_message):
+        stand_in(page, "/stand-in", render_to_string(name), status)
+
+    return arrive
+
+
+def stand_in(page, address, html, status=200):
+    """Show this HTML as if it were served at the address."""
+    page.route(
+        address,
+        lambda route: route.fulfill(status=status, body=html, content_type=HTML),
+    )
+    page.goto(address)
+
+
+HTML = "text/html; charset=utf-8"
+
+PAGES = {
+    "empty wall": lambda page, make_message: page.goto("/"),
+    "wall": wall,
+    "older messages": older,
+    "no older messages": lambda page, make_message: page.goto("/?before=0-0"),
+    "hostile texts": hostile,
+    "refused": refused,
+    "refused as too long": too_long,
+    "refused as cross-site": cross_site,
+    "status": lambda page, make_message: page.goto("/status"),
+    "400": lambda page, make_message: page.goto("/?before=x"),
+    "403": template("403.html", 403),
+    "404": lambda page, make_message: page.goto("/nowhere"),
+    "500": template("500.html", 500),
+    "503": template("503.html", 503),
+}
