@@ -64,7 +64,8 @@ def served_wall(django_db_setup, django_db_blocker, tmp_path_factory):
         pytest.exit("These tests need servers of their own: make test-browser", 3)
     server, _, _ = servers["DATABASE_URL"].rpartition("/")
     servers["DATABASE_URL"] = f"{server}/{connection.settings_dict['NAME']}"
-    wall = ServedWall(tmp_path_factory.mktemp("wall"), servers)
+    unlimited = {"WALL_POST_RATE": "9999/minute", "WALL_REPORT_RATE": "9999/minute"}
+    wall = ServedWall(tmp_path_factory.mktemp("wall"), servers | unlimited)
     with django_db_blocker.unblock():
         wall.start()
         yield wall

@@ -84,8 +84,8 @@ def watch(page, faults):
             faults.append(f"{response.status} {response.url}")
 
     def on_failed(request):
-        # A second click takes the place of the first.
-        if not (request.is_navigation_request() and "ABORTED" in request.failure):
+        # What was still on its way when the visitor went on is no fault.
+        if "ABORTED" not in request.failure:
             faults.append(f"{request.failure} {request.url}")
 
     page.on("console", on_console)

@@ -5,6 +5,8 @@ A new page is a line here: its name, and what leads a browser to it.
 
 from django.template.loader import render_to_string
 
+from messages_app import receipts
+from messages_app.models import Message
 from messages_app.tests.browser import texts
 
 
@@ -33,17 +35,51 @@ def hostile(page, make_message):
 def refused(page, make_message):
     make_message()
     page.goto("/")
-    page.get_by_label("Your message").fill(" ")
+    page.get_by_role("textbox", name="Your message").fill(" ")
     page.get_by_role("button", name="Post").click()
     page.wait_for_selector(".errorlist")
 
 
 def too_long(page, make_message):
     page.goto("/")
-    page.get_by_label("Your message").fill("long" * 300)
+    page.get_by_role("textbox", name="Your message").fill("long" * 300)
     page.get_by_label("Your name").fill("name" * 30)
     page.get_by_role("button", name="Post").click()
     page.wait_for_selector(".errorlist")
+
+
+def posted(page, make_message):
+    """The wall as it greets an author."""
+    page.goto("/")
+    page.get_by_role("textbox", name="Your message").fill("Hello, wall")
+    page.get_by_role("button", name="Post").click()
+    page.wait_for_url("/#posted")
+
+
+def message(page, make_message):
+    """A message by link, between two others."""
+    _, middle, _ = [make_message(text) for text in ("older", "this one", "newer")]
+    page.goto(f"/messages/{middle.pk}/")
+
+
+def report(page, make_message):
+    page.goto(f"/messages/{make_message().pk}/report/")
+
+
+def receipt(**fields):
+    """Return how to come to the receipt of a message with these fields."""
+
+    def arrive(page, make_message):
+        message = make_message(**fields)
+        page.goto(f"/receipts/{receipts.token(message.cursor)}/")
+
+    return arrive
+
+
+def erased(page, make_message):
+    receipt()(page, make_message)
+    Message.objects.all().delete()
+    page.reload()
 
 
 def cross_site(page, make_message):
@@ -83,6 +119,18 @@ PAGES = {
     "refused": refused,
     "refused as too long": too_long,
     "refused as cross-site": cross_site,
+    "greeting of an author": posted,
+    "message": message,
+    "report": report,
+    "thanks": lambda page, make_message: page.goto("/reports/thanks/"),
+    "receipt": receipt(),
+    "receipt of a held message": receipt(status="held", reason="reports"),
+    "receipt of a withdrawn message": receipt(status="withdrawn"),
+    "receipt of an erased message": erased,
+    "receipt that is none": lambda page, make_message: page.goto("/receipts/x/"),
+    "Arabic": lambda page, make_message: page.goto("/?lang=ar"),
+    "German": lambda page, make_message: page.goto("/?lang=de"),
+    "Japanese": lambda page, make_message: page.goto("/?lang=ja"),
     "status": lambda page, make_message: page.goto("/status"),
     "400": lambda page, make_message: page.goto("/?before=x"),
     "403": template("403.html", 403),

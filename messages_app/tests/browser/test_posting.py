@@ -11,7 +11,7 @@ from messages_app.tests.browser import pages
 def write(page, text, name=""):
     """Open the wall and fill the form."""
     page.goto("/")
-    page.get_by_label("Your message").fill(text)
+    page.get_by_role("textbox", name="Your message").fill(text)
     page.get_by_label("Your name").fill(name)
     return page.get_by_role("button", name="Post")
 
@@ -23,7 +23,7 @@ def test_a_message_is_posted_and_seen_at_once(either_page, browse):
             page.goto("/")
         expect(page.get_by_role("article")).to_contain_text(["Ada"])
         expect(page.get_by_role("article")).to_contain_text(["Hello, wall"])
-    expect(either_page.get_by_label("Your message")).to_be_empty()
+    expect(either_page.get_by_role("textbox", name="Your message")).to_be_empty()
 
 
 def test_a_double_click_posts_once(either_page):
@@ -52,9 +52,11 @@ def test_a_form_that_back_brings_up_posts_its_text_once(either_page):
     write(either_page, "only once").click()
     expect(either_page.get_by_role("article")).to_have_count(1)
     either_page.go_back()
-    expect(either_page.get_by_label("Your message")).to_have_value("only once")
+    expect(either_page.get_by_role("textbox", name="Your message")).to_have_value(
+        "only once"
+    )
     either_page.get_by_role("button", name="Post").click()
-    expect(either_page.get_by_label("Your message")).to_be_empty()
+    expect(either_page.get_by_role("textbox", name="Your message")).to_be_empty()
     expect(either_page.get_by_role("article")).to_have_count(1)
 
 
@@ -80,7 +82,7 @@ def test_a_post_that_found_no_network_is_sent_by_loading_again(either_page, faul
 
 def test_a_refused_text_stays_with_the_reason_beside_it(either_page):
     write(either_page, "long" * 300).click()
-    field = either_page.get_by_label("Your message")
+    field = either_page.get_by_role("textbox", name="Your message")
     expect(field).to_have_value("long" * 300)
     expect(field).to_have_accessible_description(re.compile("1200 characters"))
     expect(either_page.get_by_role("article")).to_have_count(0)
@@ -88,7 +90,7 @@ def test_a_refused_text_stays_with_the_reason_beside_it(either_page):
 
 def test_an_empty_form_is_not_sent(either_page):
     write(either_page, "").click()
-    expect(either_page.get_by_label("Your message")).to_be_focused()
+    expect(either_page.get_by_role("textbox", name="Your message")).to_be_focused()
     expect(either_page).to_have_url("/")
 
 

@@ -52,7 +52,10 @@ def test_the_printed_page_is_what_was_written(page, make_message):
 def test_forced_colours_leave_field_and_button_a_border(browse):
     page = browse(forced_colors="active")
     page.goto("/")
-    for control in [page.get_by_label("Your message"), page.get_by_role("button")]:
+    for control in [
+        page.get_by_role("textbox", name="Your message"),
+        page.get_by_role("button"),
+    ]:
         expect(control).to_have_css("border-top-style", "solid")
 
 
