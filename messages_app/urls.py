@@ -15,6 +15,8 @@ urlpatterns = [
     path("feed/", news.feed, name="feed"),
     path("updates", news.updates, name="updates"),
     path("status", service.show_status, name="status"),
+    path("manifest.webmanifest", service.manifest, name="manifest"),
+    path("robots.txt", service.robots, name="robots"),
     path("livez", service.livez, name="livez"),
     path("readyz", service.readyz, name="readyz"),
 ]

@@ -83,6 +83,8 @@ COSTS = {
     ),
     "no such receipt": (lambda c: c.get("/receipts/x/"), [], 0),
     "the time": (lambda c: c.get("/status"), ["GET"], 0),
+    "what a home screen needs": (lambda c: c.get("/manifest.webmanifest"), [], 0),
+    "what is not to be listed": (lambda c: c.get("/robots.txt"), [], 0),
     "is it alive": (lambda c: c.get("/livez"), [], 0),
     "is it ready": (lambda c: c.get("/readyz"), ["SET", "GET"], 1),
     "no such page": (lambda c: c.get("/nowhere"), [], 0),

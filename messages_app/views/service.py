@@ -1,14 +1,28 @@
-"""For programs rather than visitors: the cached time, and how this process is."""
+"""For programs rather than visitors: the cached time, how this process is, what it offers."""
 
 import dataclasses
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.templatetags.static import static
+from django.urls import reverse
 from django.utils.cache import patch_vary_headers
-from django.views.decorators.cache import never_cache
+from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_safe
 
 from messages_app import health, status
+
+PAPER = "#faf8f4"  # as in wall.css, in the light scheme
+# What is private, costly to answer, or a form about a page that is listed itself.
+ROBOTS = """\
+User-agent: *
+Disallow: /admin/
+Disallow: /receipts/
+Disallow: /*/report/
+Disallow: /*?q=
+Disallow: /*&q=
+"""
 
 
 @require_safe
@@ -38,3 +52,39 @@ def readyz(request: HttpRequest) -> HttpResponse:
     """Tell whether to send visitors here, and how each part is."""
     is_ready, parts = health.report()
     return JsonResponse(parts, status=200 if is_ready else 503)
+
+
+@require_safe
+@cache_control(public=True, max_age=3_600)  # seconds
+def manifest(request: HttpRequest) -> HttpResponse:
+    """Tell a browser how the wall looks on a home screen."""
+    wall = reverse("messages_app:wall")
+    sizes = [("icon-192", 192, "any"), ("icon-512", 512, "any")]
+    sizes += [("icon-maskable-512", 512, "maskable")]
+    icons = [
+        {
+            "src": static(f"messages_app/{name}.png"),
+            "sizes": f"{size}x{size}",
+            "type": "image/png",
+            "purpose": purpose,
+        }
+        for name, size, purpose in sizes
+    ]
+    told = {
+        "name": settings.WALL_TITLE,
+        "id": wall,
+        "start_url": wall,
+        "scope": wall,
+        "display": "minimal-ui",
+        "background_color": PAPER,
+        "theme_color": PAPER,
+        "icons": icons,
+    }
+    return JsonResponse(told, content_type="application/manifest+json")
+
+
+@require_safe
+@cache_control(public=True, max_age=3_600)  # seconds
+def robots(request: HttpRequest) -> HttpResponse:
+    """Tell search engines what they need not read."""
+    return HttpResponse(ROBOTS, content_type="text/plain; charset=utf-8")
