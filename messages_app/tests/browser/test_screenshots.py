@@ -30,6 +30,11 @@ STATES = {
     "refused": pages.refused,
     "not-found": pages.PAGES["404"],
     "status": pages.PAGES["status"],
+    "greeting": pages.posted,
+    "message": pages.message,
+    "receipt": pages.receipt(),
+    "report": pages.report,
+    "arabic": pages.PAGES["Arabic"],
     **{name: of_messages(text) for name, text in texts.HOSTILE.items()},
 }
 
