@@ -174,9 +174,9 @@ class Environment:
         for part in [] if value == "off" else value.split(","):
             told = part.strip().removeprefix("all ")
             kind = rates.sender if told == part.strip() else rates.all
-            try:
+            if re.fullmatch(r"[1-9][0-9]{0,8} ?/ ?(second|minute|hour|day)", told):
                 kind.append(limits.parse(told))
-            except ValueError:
+            else:
                 self.problem(
                     name, f"should be like {default!r}, or off; {part!r} is no rate"
                 )

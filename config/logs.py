@@ -69,6 +69,6 @@ def request_line(*, method: str, path: str, status: int, took: timedelta) -> str
 
 def without_token(text: str) -> str:
     """Return the text with each receipt's token taken out: who has it may edit."""
-    if "/receipts/" not in text:
-        return text
+    # By its form too, for in an address that was mangled it stands elsewhere.
+    text = re.sub(r"\d{1,17}-\d{1,19}\.[\w-]{43}", "-", text)
     return re.sub(r"/receipts/[^/\s]+", "/receipts/-", text)

@@ -324,11 +324,12 @@ WALL_REPORTS_TO_HOLD = env.number("WALL_REPORTS_TO_HOLD", 3, at_most=1_000)
 # Of one address (IPv4, or the IPv6 /64 of a household), and of all together.
 RATES = {
     "post": env.rates("WALL_POST_RATE", "10/minute, 100/hour, all 300/minute"),
-    # Posts that are refused count too, here alone.
-    "attempt": env.rates("WALL_ATTEMPT_RATE", "60/minute, all 1200/minute"),
+    # Of all that is sent, also what is refused. None for all together: who floods the
+    # wall from many addresses would keep the others from withdrawing their messages.
+    "attempt": env.rates("WALL_ATTEMPT_RATE", "60/minute"),
     "report": env.rates("WALL_REPORT_RATE", "10/minute, 50/hour, all 300/minute"),
     "search": env.rates("WALL_SEARCH_RATE", "30/minute, all 600/minute"),
-    "receipt": env.rates("WALL_RECEIPT_RATE", "60/minute, all 1200/minute"),
+    "receipt": env.rates("WALL_RECEIPT_RATE", "60/minute, all 6000/minute"),
 }
 
 env.refuse_nonsense(prefix="WALL_")

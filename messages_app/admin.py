@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.contrib import messages as notices
@@ -63,12 +64,26 @@ class ReportInline(admin.TabularInline):
         return False
 
 
+class StatusForm(forms.ModelForm):
+    """A decision on a message, as its text was when it was shown."""
+
+    edited_at_seen = forms.DateTimeField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        at = self.instance.edited_at
+        # With its microseconds, which a widget for people leaves out.
+        self.initial["edited_at_seen"] = at and at.isoformat()
+
+
 @admin.register(Message)
 class MessageAdmin(admin.ModelAdmin):
     list_display = ["excerpt", "author", "created_at", "status"]
     list_filter = ["status"]
     search_fields = ["content", "author_name"]
+    form = StatusForm
     fields = ["content", "author_name", "created_at", "edited_at", "status"]
+    fields += ["edited_at_seen"]
     # Nobody rewrites a visitor's words.
     readonly_fields = ["content", "author_name", "created_at", "edited_at"]
     inlines = [ReportInline]
@@ -116,9 +131,19 @@ class MessageAdmin(admin.ModelAdmin):
     def save_model(
         self, request: HttpRequest, obj: Message, form: Any, change: bool
     ) -> None:
-        if "status" in form.changed_data:
-            obj.is_kept, obj.reason = obj.status == Message.Status.PUBLISHED, ""
-        super().save_model(request, obj, form, change)
+        """Do what the status asks for, to the text that was looked at."""
+        # Not obj.save(): it would undo what the author did since the row was read.
+        seen = Message.objects.filter(
+            pk=obj.pk, edited_at=form.cleaned_data["edited_at_seen"]
+        )
+        verb = {"published": seen.publish, "hidden": seen.hide}.get(obj.status)
+        is_done = verb() if verb else seen.filter(status=obj.status).exists()
+        if not is_done and "status" in form.changed_data:
+            self.message_user(
+                request,
+                gettext("Its author changed the message meanwhile. Look at it again."),
+                notices.WARNING,
+            )
 
     def formfield_for_choice_field(
         self, db_field: Any, request: HttpRequest, **kwargs: Any

@@ -1,6 +1,7 @@
 """Where a request comes from: told by the proxies we trust, never by the client."""
 
 import ipaddress
+import re
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -19,6 +20,9 @@ def find(request: HttpRequest) -> Address | None:
         hops = request.headers.get("X-Forwarded-For", "").split(",")
         if len(hops) >= proxies and hops[-proxies].strip():
             written = hops[-proxies].strip()
+    # Some proxies write the port too: 192.0.2.1:5678, [2001:db8::1]:5678.
+    if told := re.fullmatch(r"\[(.*)\](:\d+)?|([\d.]+):\d+", written):
+        written = told[1] or told[3]
     try:
         address = ipaddress.ip_address(written)
     except ValueError:

@@ -58,4 +58,5 @@ class DatabaseAway:
         logger.error("%s cannot be shown: %s", request.path, exception)
         response = render(request, "503.html", status=503)
         response["Retry-After"] = "10"  # seconds
+        response["Cache-Control"] = "no-store"
         return response

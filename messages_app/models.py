@@ -64,6 +64,10 @@ class MessageQuerySet(models.QuerySet["Message"]):
             created_at=cursor.created_at, id__gte=cursor.id
         )
 
+    def at(self, cursor: Cursor) -> "MessageQuerySet":
+        """Return the message at this place, if it is still there."""
+        return self.filter(pk=cursor.id, created_at=cursor.created_at)
+
     def after(self, cursor: Cursor) -> "MessageQuerySet":
         """Return what stands above the cursor's message on the wall, nearest first."""
         return (
@@ -75,10 +79,11 @@ class MessageQuerySet(models.QuerySet["Message"]):
     # What moderators do.
 
     def hide(self) -> int:
-        """Take the messages off the wall; return how many were on it or held."""
+        """Take the messages off the wall; return how many were on it, or could be again."""
+        withdrawn = self.filter(Message.BACK_BY_UNDO)
         return self.filter(status__in=Message.OPEN).update(
             status=Message.Status.HIDDEN, reason=""
-        )
+        ) + withdrawn.update(status_before=Message.Status.HIDDEN, reason="")
 
     def publish(self) -> int:
         """Put the messages on the wall, and keep them there against reports.
@@ -97,7 +102,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     def edit(self, *, content: str, author_name: str) -> int:
         """Replace the text, in whatever state it is; return whether it could be done."""
-        return self.filter(Message.may_change()).update(
+        return self.filter(Message.is_in_time(), status__in=Message.OPEN).update(
             content=content,
             author_name=author_name,
             edited_at=DatabaseNow(),
@@ -106,21 +111,23 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     def withdraw(self) -> int:
         """Take the author's message off the wall; return whether it could be done."""
-        return self.filter(Message.may_change()).update(
+        return self.filter(Message.is_in_time(), status__in=Message.OPEN).update(
             status_before=models.F("status"), status=Message.Status.WITHDRAWN
         )
 
     def undo_withdrawal(self) -> int:
         """Give back the state from before; return whether it could be done."""
-        return self.filter(Message.may_undo()).update(
+        return self.filter(Message.is_in_time(), Message.BACK_BY_UNDO).update(
             status=models.F("status_before"), status_before=""
         )
 
     def hold(self, reason: str) -> int:
         """Take what no moderator kept off the wall until one looks; return how many."""
-        return self.filter(status=Message.Status.PUBLISHED, is_kept=False).update(
-            status=Message.Status.HELD, reason=reason
-        )
+        published, held = Message.Status.PUBLISHED, Message.Status.HELD
+        withdrawn = self.filter(Message.BACK_BY_UNDO, is_kept=False)
+        return self.filter(status=published, is_kept=False).update(
+            status=held, reason=reason
+        ) + withdrawn.update(status_before=held, reason=reason)
 
     hide.alters_data = publish.alters_data = hold.alters_data = True  # type: ignore[attr-defined]
     edit.alters_data = withdraw.alters_data = undo_withdrawal.alters_data = True  # type: ignore[attr-defined]
@@ -135,7 +142,11 @@ class MessageQuerySet(models.QuerySet["Message"]):
         return count
 
     def delete(self) -> tuple[int, dict[str, int]]:
-        deleted = super().delete()
+        with transaction.atomic(using=self.db):
+            # Before its reports are looked for: one that comes meanwhile waits, and then
+            # finds no message.
+            list(self.order_by("pk").select_for_update().values_list("pk"))
+            deleted = super().delete()
         if deleted[0]:
             transaction.on_commit(wall_cache.forget_for_good, using=self.db)
         return deleted
@@ -159,6 +170,7 @@ class Message(models.Model):
         WITHDRAWN = "withdrawn", _("Withdrawn by its author")
 
     OPEN = (Status.PUBLISHED, Status.HELD)  # no one has taken it down
+    BACK_BY_UNDO = models.Q(status=Status.WITHDRAWN, status_before__in=OPEN)
 
     class Reason(models.TextChoices):
         """Why a message is not on the wall, where it was no person's decision."""
@@ -248,31 +260,22 @@ class Message(models.Model):
     def delete(
         self, using: str | None = None, keep_parents: bool = False
     ) -> tuple[int, dict[str, int]]:
-        """Remove the row; the wall forgets its page."""
-        deleted = super().delete(using, keep_parents)
-        transaction.on_commit(wall_cache.forget_for_good, using=using or self._state.db)
-        return deleted
+        """Remove the row and its reports; the wall forgets its page."""
+        return (
+            type(self)
+            .objects.using(using or self._state.db)
+            .filter(pk=self.pk)
+            .delete()
+        )
 
     def validate_constraints(self, exclude: Any = None) -> None:
         """Leave the table's constraints to the table; each would be a query here."""
 
     @staticmethod
-    def may_change() -> models.Q:
-        """Return the condition under which an author may edit or withdraw."""
+    def is_in_time() -> models.Q:
+        """Return the condition that its author may still change a message."""
         seconds = timedelta(seconds=settings.WALL_EDIT_SECONDS)
-        return models.Q(
-            status__in=Message.OPEN, created_at__gt=timezone.now() - seconds
-        )
-
-    @staticmethod
-    def may_undo() -> models.Q:
-        """Return the condition under which an author may undo a withdrawal."""
-        seconds = timedelta(seconds=settings.WALL_EDIT_SECONDS)
-        return models.Q(
-            status=Message.Status.WITHDRAWN,
-            status_before__in=Message.OPEN,
-            created_at__gt=timezone.now() - seconds,
-        )
+        return models.Q(created_at__gt=timezone.now() - seconds)
 
     @property
     def updated_at(self) -> datetime:

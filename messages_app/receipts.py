@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core import signing
+from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -37,7 +38,8 @@ def read(token: str) -> Cursor:
 
 def find(cursor: Cursor) -> Message | None:
     """Return the message at this place; None when it was erased."""
-    return Message.objects.filter(pk=cursor.id, created_at=cursor.created_at).first()
+    found = Message.objects.at(cursor)
+    return found.annotate(report_count=models.Count("reports")).first()
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ class Receipt:
     @property
     def reason(self) -> str:
         """Why it is in that state, in a sentence; empty where there is no more to say."""
+        if self.message.status == Message.Status.WITHDRAWN:
+            return ""
         written = self.message.reason
         if written in Message.Reason.values:
             return str(Message.Reason(written).label)

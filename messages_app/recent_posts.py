@@ -7,7 +7,7 @@ tells that a text which Back brought up again, in a form with a new key, was pos
 import hashlib
 import json
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
 from django.core import signing
@@ -89,7 +89,7 @@ def forget(request: HttpRequest, response: HttpResponseBase, cursor: Cursor) -> 
         response.delete_cookie(COOKIE, samesite="Strict")
 
 
-def write(response: HttpResponseBase, posts: list[Any]) -> None:
+def write(response: HttpResponseBase, posts: list[Post]) -> None:
     """Give the browser the cookie."""
     response.set_cookie(
         COOKIE,

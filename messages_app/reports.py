@@ -14,14 +14,16 @@ def store(report: Report, senders: list[bytes]) -> bool:
     """
     with transaction.atomic():
         # One report after the other: of two at once, each would miss the other's row.
-        message = Message.objects.select_for_update().filter(pk=report.message_id)
-        if not message.exists():
+        message = Message.objects.filter(pk=report.message_id)
+        if not (locked := message.select_for_update().only("edited_at").first()):
             return False
         others = Report.objects.filter(message=report.message_id)
         if others.filter(sender__in=senders).exists():
             return False
         report.sender = senders[0]
         report.save(force_insert=True)
+        if locked.edited_at:  # those before were about another text
+            others = others.filter(created_at__gt=locked.edited_at)
         if others.count() >= settings.WALL_REPORTS_TO_HOLD:
             message.hold(Message.Reason.REPORTS)
     return True

@@ -42,7 +42,9 @@ salts = Salts()
 
 def read_salts(month: date) -> list[bytes]:
     """Return the salts from this month back to the last, newest first."""
-    rows = SenderSalt.objects.filter(month__gte=month_before(month)).order_by("-month")
+    # Not those of a month to come, which a wrong clock may have made.
+    months = [month, month_before(month)]
+    rows = SenderSalt.objects.filter(month__in=months).order_by("-month")
     found = list(rows.all())
     if not found or found[0].month != month:
         # Of two processes that both find none, the later takes the earlier one's.
@@ -70,10 +72,13 @@ def find(request: HttpRequest) -> bytes:
 
 
 def find_all(request: HttpRequest) -> list[bytes]:
-    """Return the sender as messages of this month and of the last name it."""
+    """Return all names of the sender in messages of this month and of the last."""
     network = network_of(client_address.find(request))
-    key = settings.SECRET_KEY.encode()
-    return [hmac.digest(key + salt, network, "sha256")[:16] for salt in salts.living()]
+    return [
+        hmac.digest(key.encode() + salt, network, "sha256")[:16]
+        for key in [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+        for salt in salts.living()
+    ]
 
 
 def network_of(address: client_address.Address | None) -> bytes:

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from django.conf import settings
 from limits import RateLimitItem
@@ -12,7 +13,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from redis.connection import parse_url
 from redis.exceptions import RedisError
 
-from messages_app.cache_backends import WatchedPool
+from messages_app.cache_backends import Parser, WatchedPool
 
 Limit = tuple[RateLimitItem, str, str]  # the rate, what it is of, and whose
 
@@ -57,12 +58,14 @@ class Counters:
         if settings.REDIS_URL:
             # Another database than the wall's: what is counted for an hour and what
             # must never be lost are emptied and looked at apart.
-            told = parse_url(settings.REDIS_URL)
-            pool = WatchedPool(
-                **{**told, "db": told.get("db", 0) + 1},
-                socket_timeout=settings.REDIS_SECONDS,
-                socket_connect_timeout=settings.REDIS_SECONDS,
-            )
+            told: dict[str, Any] = {**parse_url(settings.REDIS_URL)}
+            told |= {
+                "db": told.get("db", 0) + 1,
+                "parser_class": Parser,
+                "socket_timeout": settings.REDIS_SECONDS,
+                "socket_connect_timeout": settings.REDIS_SECONDS,
+            }
+            pool = WatchedPool(**told)
             storage = RedisStorage(
                 "redis://", connection_pool=pool, key_prefix=key_prefix
             )

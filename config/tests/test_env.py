@@ -64,6 +64,16 @@ def problems(variables, read):
             "R should be like '10/minute', or off; 'ten' is no rate.",
         ),
         (
+            {"R": "10/minute; 100/hour"},
+            lambda e: e.rates("R", "1/minute"),
+            "R should be like '1/minute', or off; '10/minute; 100/hour' is no rate.",
+        ),
+        (
+            {"R": "0/minute"},
+            lambda e: e.rates("R", "1/minute"),
+            "R should be like '1/minute', or off; '0/minute' is no rate.",
+        ),
+        (
             {"O": "a.example"},
             lambda e: e.origins("O"),
             "O should be origins like https://wall.example, not 'a.example'.",

@@ -6,6 +6,8 @@ import pytest
 
 from config.logs import WithoutVisitors, request_line
 
+TOKEN = "1795544027767001-1.opfxlwFiLSv0-YHDUw-f5S_g-RfyJXKrPg-cQ8FjQfc"
+
 
 @pytest.mark.parametrize(
     ("line", "kept"),
@@ -18,6 +20,7 @@ from config.logs import WithoutVisitors, request_line
             "A request that is not valid HTTP was refused.",
         ),
         ("Not Found: /receipts/aB3_x-y/edit/", "Not Found: /receipts/-/edit/"),
+        (f"Not Found: /Receipts/x/%20{TOKEN}/", "Not Found: /Receipts/x/%2-/"),
         ("Is it there? Yes.", "Is it there? Yes."),
     ],
 )

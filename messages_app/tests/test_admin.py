@@ -106,6 +106,47 @@ def test_the_change_page_sets_the_status_and_nothing_else(
     assert "mine" not in page()
 
 
+@pytest.fixture
+def decide(admin_client, django_capture_on_commit_callbacks):
+    """Return a function that sets a status in the form as it was shown."""
+
+    def send(message, status, *, seen=""):
+        with django_capture_on_commit_callbacks(execute=True):
+            return admin_client.post(
+                f"{LIST}{message.pk}/change/",
+                {
+                    "status": status,
+                    "edited_at_seen": seen,
+                    "reports-TOTAL_FORMS": 0,
+                    "reports-INITIAL_FORMS": 0,
+                },
+                follow=True,
+            ).text
+
+    return send
+
+
+def test_a_decision_keeps_what_its_author_did_meanwhile(make_message, decide):
+    message = make_message("harmless", status="held")
+    Message.objects.all().edit(content="changed", author_name="")
+    html = decide(message, "published")
+    assert "Its author changed the message meanwhile." in html
+    message.refresh_from_db()
+    assert (message.content, message.status) == ("changed", "held")
+
+
+def test_a_decision_on_an_edited_text_that_was_seen_counts(
+    make_message, decide, admin_client
+):
+    message = make_message("first", status="held")
+    Message.objects.all().edit(content="second", author_name="")
+    html = admin_client.get(f"{LIST}{message.pk}/change/").text
+    seen = re.search(r'name="edited_at_seen" value="([^"]+)"', html)[1]
+    decide(message, "published", seen=seen)
+    message.refresh_from_db()
+    assert (message.status, message.is_kept) == ("published", True)
+
+
 def test_a_withdrawn_message_cannot_be_changed(admin_client, make_message):
     message = make_message(status="withdrawn")
     admin_client.post(f"{LIST}{message.pk}/change/", {"status": "published"})

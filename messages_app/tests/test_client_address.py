@@ -29,6 +29,9 @@ def test_without_a_trusted_proxy_no_header_counts(address):
         (1, ", ".join(["192.0.2.9"] * 500 + ["198.51.100.7"]), "198.51.100.7"),
         (1, "2001:db8::7", "2001:db8::7"),
         (1, "::ffff:198.51.100.7", "198.51.100.7"),
+        (1, "198.51.100.7:5678", "198.51.100.7"),  # as some proxies write it
+        (1, "[2001:db8::7]:443", "2001:db8::7"),
+        (1, "[2001:db8::7]", "2001:db8::7"),
     ],
 )
 def test_it_is_what_the_outermost_trusted_proxy_saw(address, trusted, forwarded, seen):
@@ -40,7 +43,7 @@ def test_a_request_that_came_past_the_proxies_is_its_own_word(address, forwarded
     assert address(forwarded=forwarded, trusted=2) == "172.18.0.5"
 
 
-@pytest.mark.parametrize("nonsense", ["unknown", "198.51.100.7:80", "<script>", "1.2"])
+@pytest.mark.parametrize("nonsense", ["unknown", "1.2:80", "[x]", "<script>", "1.2"])
 def test_what_is_no_address_is_none(address, nonsense):
     assert address(forwarded=nonsense, trusted=1) == "None"
     assert address(remote="") == "None"

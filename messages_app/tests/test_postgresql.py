@@ -1,14 +1,16 @@
 """What the wall asks of PostgreSQL, and what it does when there is no answer."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 from django.db import OperationalError, connection
 from psycopg.errors import ConnectionTimeout
 
+from messages_app import reports
 from messages_app.breaker import Breaker
-from messages_app.models import Message
+from messages_app.models import Message, Report
 from messages_app.postgresql import base
 
 
@@ -173,3 +175,32 @@ def test_a_read_only_server_answers_503_to_who_would_write(
         with connection.cursor() as cursor:
             cursor.execute("RESET default_transaction_read_only")
     assert [answer.status_code for answer in answers] == [503] * len(answers)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_reports_at_once_none_is_missed_and_an_erasure_among_them_succeeds():
+    message = Message.objects.create(content="Buy now")
+
+    def report(number):
+        try:
+            stored = Report(message_id=message.pk, reason="spam")
+            return reports.store(stored, [bytes([number]) * 16])
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(report, range(3))) == [True] * 3
+    message.refresh_from_db()
+    assert message.status == "held"
+
+    def erase(_):
+        try:
+            return Message.objects.filter(pk=message.pk).delete()[0] > 0
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        reported = [pool.submit(report, number) for number in range(10, 20)]
+        assert pool.submit(erase, None).result()
+        assert {found.result() for found in reported} <= {True, False}
+    assert not Report.objects.exists()

@@ -208,6 +208,21 @@ def test_undoing_never_raises_a_state(act):
     assert Message.objects.get().status == "held"
 
 
+def test_what_is_hidden_while_withdrawn_stays_off_the_wall(act, client, receipt):
+    act("withdraw")
+    assert Message.objects.all().hide() == 1
+    assert act("undo").status_code == 409
+    assert 'value="undo"' not in client.get(receipt).text
+    assert Message.objects.get().status == "withdrawn"
+
+
+def test_what_is_reported_while_withdrawn_comes_back_held(act):
+    act("withdraw")
+    Message.objects.all().hold("reports")
+    assert act("undo").status_code == 303
+    assert Message.objects.get().status == "held"
+
+
 def test_what_a_moderator_hid_cannot_be_withdrawn_and_undone_onto_the_wall(act):
     Message.objects.update(status="hidden")
     assert act("withdraw").status_code == 409
@@ -288,6 +303,14 @@ def test_looks_at_receipts_have_a_rate(receipt, client, settings):
     statuses = [client.get(receipt).status_code for _ in range(11)]
     assert statuses == [200] * 10 + [429]
     assert client.get(receipt)["Retry-After"]
+
+
+def test_what_is_sent_to_receipts_has_a_rate_and_the_text_is_kept(
+    receipt, client, settings
+):
+    settings.RATES = {**settings.RATES, "attempt": settings.RATES["report"]}
+    for _ in range(10):
+        client.post(receipt, {"action": "withdraw"})
     refused = client.post(receipt, {"action": "edit", "content": "kept words"})
     assert refused.status_code == 429
     assert "kept words</textarea>" in refused.text
@@ -299,6 +322,20 @@ def test_with_the_database_away_the_edited_text_is_kept(act, database_away):
     assert response.status_code == 503
     assert "Kept words</textarea>" in response.text
     assert response["Retry-After"]
+
+
+def test_the_receipt_tells_when_a_change_was_saved(act, client, receipt):
+    assert "Your last change was saved" not in client.get(receipt).text
+    act("edit", content="Better words")
+    assert "Your last change was saved on <time" in client.get(receipt).text
+
+
+def test_with_the_database_away_nothing_keeps_the_answer(
+    receipt, client, database_away
+):
+    with database_away():
+        response = client.get(receipt)
+    assert (response.status_code, response["Cache-Control"]) == (503, "no-store")
 
 
 def test_a_repeated_post_of_an_edited_message_is_a_new_one(act, post):

@@ -1,7 +1,9 @@
 """What visitors report, and what many reports do."""
 
+import limits
 import pytest
 
+from config.env import Rates
 from messages_app.models import Message, Report
 
 
@@ -115,6 +117,33 @@ def test_a_report_without_a_reason_is_told(make_message, report):
 def test_a_bad_note_is_told_and_not_a_500(make_message, report, note):
     assert report(make_message(), note=note).status_code == 422
     assert not Report.objects.exists()
+
+
+def test_reports_of_the_text_before_an_edit_do_not_count(make_message, report):
+    message = make_message("Buy now")
+    for number in range(2):
+        report(message, f"192.0.2.{number}")
+    Message.objects.all().edit(content="Sorry", author_name="")
+    report(message, "192.0.2.3")
+    message.refresh_from_db()
+    assert message.status == "published"
+
+
+def test_a_report_sent_twice_counts_once(make_message, report, settings):
+    settings.RATES = {**settings.RATES, "report": Rates([limits.parse("2/minute")], [])}
+    first, second = make_message("a"), make_message("b")
+    statuses = [report(message).status_code for message in (first, first, second)]
+    assert statuses == [303, 303, 303]
+
+
+def test_what_is_refused_has_a_rate_too(make_message, report, settings):
+    settings.RATES = {
+        **settings.RATES,
+        "attempt": Rates([limits.parse("2/minute")], []),
+    }
+    message = make_message()
+    statuses = [report(message, reason="").status_code for _ in range(3)]
+    assert statuses == [422, 422, 429]
 
 
 def test_another_site_cannot_report(make_message, report):

@@ -53,9 +53,10 @@ def report(request: HttpRequest, number: int) -> HttpResponse:
         with refusals():
             form = ReportForm(read_form(request))
             refuse_other_sites(request)
+            names = senders.find_all(request)
+            throttle.take("attempt", names[0])
             if not form.is_valid():
                 return show_report(request, number, form, 422)
-            names = senders.find_all(request)
             if not Message.objects.filter(pk=number).exists():
                 raise Http404
             form.instance.message_id = number

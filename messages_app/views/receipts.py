@@ -51,7 +51,7 @@ def change(request: HttpRequest, cursor: Cursor) -> HttpResponse:
             if sent.get("action") == "edit":
                 form = TextForm(sent)  # which keeps the text, whatever refuses it
             refuse_other_sites(request)
-            throttle.take("receipt", senders.find(request))
+            throttle.take("attempt", senders.find(request))
             if act(sent.get("action", ""), cursor, form):
                 response = HttpResponseSeeOther(request.get_full_path())
                 if sent["action"] == "erase":
@@ -73,7 +73,7 @@ def act(action: str, cursor: Cursor, form: TextForm | None) -> bool:
 
     Raises Refused for what may not be done, or not any more. Done twice is done.
     """
-    rows = Message.objects.filter(pk=cursor.id, created_at=cursor.created_at)
+    rows = Message.objects.at(cursor)
     if form:
         if not form.is_valid():
             return False

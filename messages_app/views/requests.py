@@ -124,6 +124,8 @@ def read_form(request: HttpRequest) -> QueryDict:
         raise BadBody("cut off") from error
     if len(body) != int(request.META.get("CONTENT_LENGTH") or 0):
         raise BadBody("cut off")
+    if "Transfer-Encoding" in request.headers:  # of which nothing was read
+        raise BadBody("of unknown length")
     if request.content_type == "application/x-www-form-urlencoded":
         try:
             unquote_to_bytes(body).decode()
