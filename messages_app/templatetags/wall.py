@@ -69,6 +69,12 @@ def wall_title() -> str:
 
 
 @register.simple_tag
+def message_max_length() -> int:
+    """Return how many characters a message may have."""
+    return settings.WALL_MESSAGE_MAX_LENGTH
+
+
+@register.simple_tag
 def wall_url(name: str, *args: Any, **query: Any) -> str:
     """Return an address of the wall, which keeps the language that was chosen."""
     return languages.url(name, *args, **query)

@@ -1,6 +1,7 @@
 """What every page has in common: its look when things go wrong, its headers, its files."""
 
 import re
+from pathlib import Path
 
 import pytest
 from django.contrib.staticfiles import finders
@@ -8,6 +9,8 @@ from django.core.exceptions import PermissionDenied
 from django.core.management import call_command
 from django.test import Client
 from django.urls import include, path
+
+import messages_app
 
 
 def fail(request):
@@ -67,7 +70,7 @@ def test_every_page_has_a_strict_policy(client, db, address):
 @pytest.mark.parametrize("address", ["/", "/?before=0-0", "/status", "/nowhere"])
 def test_no_page_has_a_script_or_style_of_its_own(client, db, address):
     html = client.get(address, headers={"Accept": "text/html"}).text
-    assert not re.search(r"<script|<style|\sstyle=|\son\w+=", html)
+    assert not re.search(r"<script(?! type="module" src=)|<style|\sstyle=|\son\w+=", html)
 
 
 def test_files_are_served_hashed_compressed_and_for_ever(settings, tmp_path, db):
@@ -91,3 +94,9 @@ def test_files_are_served_hashed_compressed_and_for_ever(settings, tmp_path, db)
 def test_style_and_script_stay_small():
     with open(finders.find("messages_app/wall.css"), "rb") as file:
         assert len(file.read()) < 15_000
+
+
+def test_script_and_style_stay_small():
+    folder = Path(messages_app.__file__).parent / "static/messages_app"
+    assert (folder / "wall.js").stat().st_size < 3_000
+    assert (folder / "wall.css").stat().st_size < 15_000
