@@ -1,5 +1,6 @@
 """The catalogs of translations are whole, and what is compiled is what was written."""
 
+import ast
 import gettext
 import re
 from collections import Counter
@@ -9,9 +10,14 @@ import polib
 import pytest
 from django.conf import settings
 from django.utils.translation import to_locale
+from django.utils.translation.template import templatize
 
 CODES = [code for code, _ in settings.LANGUAGES if code != settings.LANGUAGE_CODE]
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%(?!\()")
+TRANSLATES = re.compile(r"_|n?gettext(_lazy)?")
+IN_A_TEMPLATE = re.compile(
+    r"""(?:gettext|\b_)\((u?(['"])(?:\\.|(?!\2).)*\2)""", re.DOTALL
+)
 TAG = re.compile(r"</?\w[^>]*>")
 
 
@@ -31,6 +37,30 @@ def forms(catalog):
     used = Counter(map(gettext.c2py(rule), range(1000)))
     assert set(used) == set(range(int(total)))
     return used
+
+
+def texts_in_python(source):
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Call(func=ast.Name(name), args=[ast.Constant(str(text)), *_]):
+                if TRANSLATES.fullmatch(name):
+                    yield text
+
+
+def texts_in_template(source):
+    for found in IN_A_TEMPLATE.finditer(templatize(source)):
+        yield ast.literal_eval(found[1])
+
+
+def test_the_catalogs_hold_the_texts_of_the_wall_and_no_others(catalog):
+    texts = set()
+    for root in settings.BASE_DIR / "templates", settings.BASE_DIR / "messages_app":
+        for file in root.rglob("*"):
+            if "tests" in file.parts or file.suffix not in {".py", ".html", ".xml"}:
+                continue
+            find = texts_in_python if file.suffix == ".py" else texts_in_template
+            texts.update(find(file.read_text()))
+    assert texts == {entry.msgid for entry in catalog}
 
 
 def test_every_text_is_translated(catalog):
