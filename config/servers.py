@@ -14,6 +14,7 @@ import contextlib
 import fcntl
 import importlib.util
 import json
+import locale
 import os
 import pwd
 import shutil
@@ -278,10 +279,25 @@ def make_cluster(initdb: Command, data: Path, log: Path, folders: Folders) -> No
     make_private(half)
     options = "--username=wall --auth=trust --encoding=UTF8 --locale-provider=builtin"
     command = [*initdb, *options.split(), "--builtin-locale=C.UTF-8"]
+    command += [f"--lc-ctype={utf8_ctype()}"]
     command += ["-D", half] if folders.kept else ["-D", half, "--no-sync"]
     if spawn(command, log, folders).wait(START_SECONDS):
         raise CannotStart(f"initdb failed.\n{end_of(log)}")
     half.rename(data)
+
+
+def utf8_ctype() -> str:
+    """Return the locale by which this system knows letters beyond ASCII.
+
+    PostgreSQL's pg_trgm, which search stands on, asks that one for what is a letter.
+    """
+    for name in ["C.UTF-8", "UTF-8"]:  # as Linux and macOS call it
+        with contextlib.suppress(locale.Error):
+            before = locale.setlocale(locale.LC_CTYPE)
+            locale.setlocale(locale.LC_CTYPE, name)
+            locale.setlocale(locale.LC_CTYPE, before)
+            return name
+    return "C"
 
 
 def make_private(folder: Path) -> None:
