@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from messages_app import form_key, languages, text, wall_cache
+from messages_app import form_key, languages, search, text, wall_cache
 from messages_app.models import CONTENT_CEILING, Message, Report
 
 # No text this long gets under the limit by cleaning; it is refused unread.
@@ -22,6 +22,13 @@ OWN_DIRECTION = {"dir": "auto", "placeholder": " "}
 
 class VisitorTextField(forms.CharField):
     """A text cleaned for any script; what cannot be shown is refused, and made visible."""
+
+    default_error_messages = {
+        "control_character": _(
+            "This holds characters that cannot be shown, marked %(shown)s here. "
+            "Remove them and post again."
+        )
+    }
 
     def __init__(self, *, clean_with: Any = text.clean, **kwargs: Any) -> None:
         super().__init__(strip=False, **kwargs)
@@ -46,18 +53,45 @@ class VisitorTextField(forms.CharField):
             )
         if refused := text.find_refused(raw):
             shown = " ".join(text.show_refused(character) for character in refused)
-            told = gettext(
-                "This holds characters that cannot be shown, marked %(shown)s here. "
-                "Remove them and post again."
-            )
             raise ValidationError(
-                told, code="control_character", params={"shown": shown}
+                self.error_messages["control_character"],
+                code="control_character",
+                params={"shown": shown},
             )
         return self.clean_with(raw)
 
     def bound_data(self, data: Any, initial: Any) -> Any:
         """Return what a refused form shows: the visitor's text, nothing in it hidden."""
         return text.show_refused(super().bound_data(data, initial) or "")
+
+
+class SearchForm(forms.Form):
+    """The words that a visitor looks for; too many or strange ones are told of."""
+
+    q = VisitorTextField(
+        label=_("Search messages"),
+        required=False,
+        clean_with=text.clean_line,
+        error_messages={
+            "control_character": _(
+                "This holds characters that no message has, marked %(shown)s here. "
+                "Remove them and search again."
+            )
+        },
+        widget=forms.TextInput(attrs={"type": "search", **OWN_DIRECTION}),
+    )
+
+    def clean_q(self) -> str:
+        words = self.cleaned_data["q"]
+        if len(words) > search.MOST_LETTERS:
+            told = _("This is too long to search for. Shorten it and search again.")
+            raise ValidationError(told, code="max_length")
+        return "" if text.is_blank(words) else words
+
+    @property
+    def words(self) -> str:
+        """What is looked for; empty for nothing."""
+        return self.cleaned_data.get("q", "") if self.is_valid() else ""
 
 
 class VisitorForm(forms.ModelForm):

@@ -1,11 +1,13 @@
 """The tables: messages and the questions asked of them, reports, and two small ones."""
 
+import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.core.validators import MaxLengthValidator
-from django.db import models, transaction
+from django.db import connections, models, transaction
 from django.db.models.functions import Length, Now
 from django.db.models.lookups import LessThanOrEqual
 from django.urls import reverse
@@ -52,6 +54,14 @@ class DatabaseNow(Now):
         return self.as_sql(compiler, connection, template=template, **context)
 
 
+class Said(models.Func):
+    """The text and the name in one, as the index over both has them."""
+
+    template = "(%(expressions)s)"
+    arg_joiner = " || ' ' || "
+    output_field = models.TextField()
+
+
 class MessageQuerySet(models.QuerySet["Message"]):
     def visible(self) -> "MessageQuerySet":
         """Return what may be read on the wall, in the feed and by link."""
@@ -75,6 +85,25 @@ class MessageQuerySet(models.QuerySet["Message"]):
             .exclude(created_at=cursor.created_at, id__lte=cursor.id)
             .order_by("created_at", "id")
         )
+
+    def down_to(self, cursor: Cursor) -> "MessageQuerySet":
+        """Return what stands above the cursor's message on the wall, and that one."""
+        return self.filter(created_at__gte=cursor.created_at).exclude(
+            created_at=cursor.created_at, id__lt=cursor.id
+        )
+
+    def with_words(self, words: Sequence[str]) -> "MessageQuerySet":
+        """Return what holds each of them, in any case, in its text or its name."""
+        found = self.alias(said=Said("content", "author_name"))
+        for word in words:
+            # SQLite's own LIKE knows the two cases of A to Z only.
+            is_sqlite = connections[self.db].vendor == "sqlite"
+            found = (
+                found.filter(said__iregex=re.escape(word))
+                if is_sqlite
+                else found.filter(said__icontains=word)
+            )
+        return found
 
     # What moderators do.
 

@@ -43,6 +43,7 @@ TEMPLATES = ["base.html"] + [
         "_message.html",
         "_form.html",
         "_fields.html",
+        "_search.html",
         "feed.xml",
     )
 ]

@@ -26,10 +26,11 @@ from messages_app import (
     languages,
     page_views,
     recent_posts,
+    search,
     wall_cache,
 )
 from messages_app.breaker import Breaker
-from messages_app.forms import MessageForm
+from messages_app.forms import MessageForm, SearchForm
 from messages_app.models import Message
 from messages_app.pagination import Cursor
 
@@ -50,7 +51,11 @@ class WallPage:
     pieces: Sequence[bytes]
     header: wall_cache.Header | None = None  # None: an older page, or not readable
     remark: str = ""  # what the visitor is told of a page that is not up to date
-    is_readable: bool = True  # False: the messages are nowhere to be had
+    status: int = 200  # 503: the messages are nowhere to be had
+
+    @property
+    def is_readable(self) -> bool:
+        return self.status != 503
 
     def show(
         self,
@@ -81,27 +86,38 @@ class WallPage:
         return b"".join([*parts, rest])
 
 
-def current(kept: wall_cache.Kept, cursor: Cursor | None = None) -> WallPage:
+def current(
+    kept: wall_cache.Kept,
+    cursor: Cursor | None = None,
+    form: SearchForm | None = None,
+) -> WallPage:
     """Return the page as it stands: the newest messages, or those below the cursor.
 
-    While the database is away that is the last page, or one that tells so.
+    With words in a form, those that hold them, or why they cannot be searched for. While
+    the database is away that is the last page, or one that tells so.
     """
+    if form and not form.is_valid():
+        return refused(form, 400)
     try:
+        if form and form.words:
+            return found(form, cursor)
         return older(cursor) if cursor else newest(kept)
     except DatabaseError as error:
         # Once: it is the same for each page until they can be read again.
         level = logging.DEBUG if is_told.is_set() else logging.ERROR
         is_told.set()
-        logger.log(level, "The messages cannot be read: %s", error)
+        reason = str(error).partition("\n")[0]  # without the query and its words
+        logger.log(level, "The messages cannot be read: %s", reason)
     # Looked at again: something may have been taken down while we waited. (A cache that
     # takes no writes is found out by counting.)
     kept = page_views.look(views=0, name=kept.name)
-    if kept.header and kept.is_harmless and not cursor:
+    if kept.header and kept.is_harmless and not cursor and not (form and form.words):
         built_at = datetime.fromtimestamp(kept.header.built_at, UTC)
         since = gettext("Its messages are shown as of %(time)s UTC.")
         time = formats.time_format(built_at)
         return WallPage(kept.pieces, kept.header, remark=since % {"time": time})
-    return WallPage(render({"message_list": None}), is_readable=False)
+    context = {"message_list": None, "search": form}
+    return WallPage(render(context), status=503)
 
 
 def newest(kept: wall_cache.Kept) -> WallPage:
@@ -151,6 +167,27 @@ def older(cursor: Cursor) -> WallPage:
     return WallPage(render_list(read(cursor), before=cursor))
 
 
+def found(form: SearchForm, cursor: Cursor | None) -> WallPage:
+    """Return the page of messages with the words, which begins below the cursor."""
+    # A search is no try whether the table answers again: it may be slow by itself.
+    if breaker.is_open:
+        raise OperationalError(breaker.reason)
+    try:
+        result = search.find(form.words.split(), cursor)
+    except search.TooSlow:
+        told = gettext("That takes too long to search for. Use more letters.")
+        form.add_error("q", told)
+        return refused(form, 422)
+    return WallPage(
+        render_list(result.rows, before=cursor, walked_to=result.walked_to, search=form)
+    )
+
+
+def refused(form: SearchForm, status: int) -> WallPage:
+    """Return a page without messages that tells what is wrong with the words."""
+    return WallPage(render({"message_list": [], "search": form}), status=status)
+
+
 def read(cursor: Cursor | None = None) -> list[Message]:
     """Return the page's messages, and one more if there are older ones."""
     found = Message.objects.visible()
@@ -178,7 +215,11 @@ def digest(rows: Sequence[Message]) -> str:
 
 
 def render_list(
-    rows: Sequence[Message], *, before: Cursor | None = None
+    rows: Sequence[Message],
+    *,
+    before: Cursor | None = None,
+    walked_to: Cursor | None = None,
+    search: SearchForm | None = None,
 ) -> list[bytes]:
     """Return the pieces of a page with these messages; one too many is not shown."""
     shown = rows[: settings.WALL_PAGE_SIZE]
@@ -186,15 +227,18 @@ def render_list(
         # No form lets a NUL in, but a command could, and SQLite would keep it.
         message.content = message.content.replace(CUT, "\ufffd")
         message.author_name = message.author_name.replace(CUT, "\ufffd")
-    last = shown[-1].cursor if len(rows) > len(shown) else None
-    return render({"message_list": shown, "before": before, "older": last})
+    last = shown[-1].cursor if len(rows) > len(shown) else walked_to
+    context = {"message_list": shown, "before": before, "older": last}
+    return render({**context, "walked_to": walked_to, "search": search})
 
 
 def render(context: dict[str, Any]) -> list[bytes]:
     """Return the template's pieces."""
     form = render_form(MessageForm(), key=CUT)
+    context["search"] = context.get("search") or SearchForm()
     html = render_to_string(
-        "messages_app/wall.html", {**context, "cut": CUT, "form": form}
+        "messages_app/wall.html",
+        {**context, "cut": CUT, "form": form, "lang": languages.chosen.get()},
     )
     return html.encode().split(wall_cache.CUT)
 

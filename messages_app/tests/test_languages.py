@@ -323,7 +323,7 @@ def test_a_message_and_the_walls_name_have_their_own_direction(read, make_messag
     assert '<p dir="auto">Hello!</p>' in html
     assert '<bdi class="author">Ada (1815)</bdi>' in html
     assert "<bdi>Message Wall</bdi></a></h1>" in html
-    assert html.count('dir="auto" placeholder=" "') == 2  # the fields
+    assert html.count('dir="auto" placeholder=" "') == 3  # the fields
 
 
 @pytest.mark.parametrize("file", ["wall.css", "admin.css"])

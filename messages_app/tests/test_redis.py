@@ -54,6 +54,7 @@ COSTS = {
     "an older page": (lambda c: c.get("/?before=0-0"), LOOK, 1),
     "a warm feed": (lambda c: c.get("/feed/"), LOOK, 0),
     "nothing new": (lambda c: c.get("/updates?since=0"), LOOK, 0),
+    "a search": (lambda c: c.get("/?q=word"), [*ATTEMPT, *LOOK], 5),
     "no such place": (lambda c: c.get("/?before=x"), [], 0),
     "a post": (
         lambda c: c.post("/", {"content": "a"}),

@@ -36,6 +36,18 @@ def test_one_post_too_many_is_429_with_the_text_kept_and_when_to_try_again(post,
     assert Message.objects.count() == 2
 
 
+def test_one_search_too_many_is_429_with_the_words_kept(client, page, rate):
+    rate("search", "2/minute")
+    for address in ["/?q=here", "/?q=here&before=0-0", "/?q=", "/?q=" + "x" * 101]:
+        page(address)
+    refused = client.get("/?q=here")
+    assert refused.status_code == 429
+    assert 1 <= int(refused["Retry-After"]) <= 120
+    assert re.search(r"That was a lot in a short time. Try again in \d+ ", refused.text)
+    assert 'name="q" value="here"' in refused.text
+    assert "viewed 4 times." in page()
+
+
 def test_another_sender_may_go_on(client, db, rate):
     rate("post", "1/minute")
     for address, status in [("192.0.2.1", 303), ("192.0.2.1", 429), ("192.0.2.2", 303)]:

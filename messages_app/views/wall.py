@@ -1,5 +1,8 @@
 """The wall: read it, write on it."""
 
+from contextlib import suppress
+
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import csrf_exempt
@@ -14,7 +17,7 @@ from messages_app import (
     throttle,
     wall_page,
 )
-from messages_app.forms import MessageForm
+from messages_app.forms import MessageForm, SearchForm
 from messages_app.models import Message
 from messages_app.pagination import BadCursor, Cursor
 from messages_app.views.requests import (
@@ -25,6 +28,7 @@ from messages_app.views.requests import (
     read_form,
     refusals,
     refuse_other_sites,
+    too_many,
     unavailable,
 )
 
@@ -38,21 +42,44 @@ def wall(request: HttpRequest) -> HttpResponse:
 
 
 def read(request: HttpRequest) -> HttpResponse:
-    """Answer with the newest messages, or those below the cursor in `?before=`."""
+    """Answer with the newest messages, or those below the cursor in `?before=`.
+
+    With words in `?q=`, those that hold them.
+    """
     before = request.GET.get("before")
     try:
         cursor = None if before is None else Cursor.parse(before)
     except BadCursor as error:
         return bad_request(request, error)
+    form = SearchForm(request.GET) if request.GET.get("q") else None
+    if form and form.words and (refused := too_often(request, form)):
+        return refused
     views = 1 if request.method == "GET" else 0
     kept = page_views.look(views=views)
-    page = wall_page.current(kept, cursor)
+    page = wall_page.current(kept, cursor, form)
     posts = recent_posts.read(request)
-    if page.is_readable:
+    if page.status == 200:
         total = page_views.total(kept.answer)
         return HttpResponse(page.show(view_count=total, posts=posts))
     total = page_views.take_back(kept.answer, views)
-    return unavailable(page.show(view_count=total, posts=posts))
+    html = page.show(view_count=total, posts=posts)
+    if page.is_readable:
+        return HttpResponse(html, status=page.status)
+    return unavailable(html)
+
+
+def too_often(request: HttpRequest, form: SearchForm) -> HttpResponse | None:
+    """Answer who searches too often; None for who does not."""
+    try:
+        with suppress(DatabaseError):  # which the search itself will tell of
+            throttle.take("search", senders.find(request))
+    except throttle.TooMany as error:
+        refused = too_many(error)
+        form.add_error("q", refused.reason)
+        view_count = page_views.total(page_views.look(views=0).answer)
+        html = wall_page.refused(form, refused.status).show(view_count=view_count)
+        return HttpResponse(html, status=refused.status, headers=refused.headers)
+    return None
 
 
 def post(request: HttpRequest) -> HttpResponse:
