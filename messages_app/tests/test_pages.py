@@ -70,7 +70,9 @@ def test_every_page_has_a_strict_policy(client, db, address):
 @pytest.mark.parametrize("address", ["/", "/?before=0-0", "/status", "/nowhere"])
 def test_no_page_has_a_script_or_style_of_its_own(client, db, address):
     html = client.get(address, headers={"Accept": "text/html"}).text
-    assert not re.search(r"<script(?! type=.module. src=)|<style|\sstyle=|\son\w+=", html)
+    assert not re.search(
+        r"<script(?! type=.module. src=)|<style|\sstyle=|\son\w+=", html
+    )
 
 
 def test_files_are_served_hashed_compressed_and_for_ever(settings, tmp_path, db):

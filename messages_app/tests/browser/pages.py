@@ -82,6 +82,19 @@ def erased(page, make_message):
     page.reload()
 
 
+def search(words):
+    """Return how to come to what a search for these words finds."""
+
+    def arrive(page, make_message):
+        make_message("See https://example.org/ and\n\nمرحبا", author_name="Ada")
+        page.goto("/")
+        page.get_by_role("searchbox").fill(words)
+        page.get_by_role("button", name="Search").click()
+        page.wait_for_url("/?q=*")
+
+    return arrive
+
+
 def cross_site(page, make_message):
     form = '<form method="post" action="{}"><input name="content" value="x"><button>'
     page.goto("/livez")
@@ -121,6 +134,9 @@ PAGES = {
     "refused as cross-site": cross_site,
     "greeting of an author": posted,
     "message": message,
+    "search": search("مرحبا"),
+    "search without a result": search("<nobody> & nothing"),
+    "search refused": search("long" * 30),
     "report": report,
     "thanks": lambda page, make_message: page.goto("/reports/thanks/"),
     "receipt": receipt(),

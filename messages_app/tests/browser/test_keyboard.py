@@ -37,6 +37,8 @@ def test_tab_goes_through_the_page_in_the_order_that_is_seen(page, make_message)
         page.get_by_role("textbox", name="Your message"),
         page.get_by_label("Your name"),
         page.get_by_role("button", name="Post"),
+        page.get_by_role("searchbox"),
+        page.get_by_role("button", name="Search"),
         *article.get_by_role("link").all(),
     ]
     for stop in stops:
