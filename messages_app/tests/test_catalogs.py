@@ -13,7 +13,7 @@ from django.utils.translation import to_locale
 from django.utils.translation.template import templatize
 
 CODES = [code for code, _ in settings.LANGUAGES if code != settings.LANGUAGE_CODE]
-PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%(?!\()")
+PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\}|%(?!\()")
 TRANSLATES = re.compile(r"_|n?gettext(_lazy)?")
 IN_A_TEMPLATE = re.compile(
     r"""(?:gettext|\b_)\((u?(['"])(?:\\.|(?!\2).)*\2)""", re.DOTALL
