@@ -48,7 +48,9 @@ def test_the_printed_page_is_what_was_written(page, make_message):
     page.emulate_media(media="print")
     expect(page.get_by_text("for the notice board")).to_be_visible()
     expect(page.get_by_role("button")).to_have_count(0)
-    expect(page.get_by_role("link")).to_have_text(["Message Wall", re.compile("UTC|20")])
+    expect(page.get_by_role("link")).to_have_text(
+        ["Message Wall", re.compile("UTC|20")]
+    )
 
 
 def test_forced_colours_leave_field_and_button_a_border(browse):
