@@ -3,7 +3,7 @@
 const all = (selector) => document.querySelectorAll(selector);
 const messages = () => document.querySelector("#messages");
 
-// Times of the reader's clock
+// Times by the reader's clock
 
 const language = `${document.documentElement.lang}-u-nu-latn`;
 const clock = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short" });
@@ -18,7 +18,7 @@ function showTimes() {
 
 showTimes();
 
-// The length of a text: always seen, said in a pause near its end
+// The length of a text: said in a pause, near its end
 
 for (const counter of all("[data-max]")) {
   const { max, left, over } = counter.dataset;
@@ -38,27 +38,24 @@ for (const counter of all("[data-max]")) {
   count();
 }
 
-// A text stays until the wall can be reached
+// A text stays until it can be sent
 
 for (const form of all("[data-offline]")) {
   const note = form.querySelector("[data-note]");
-  let isAsking;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (isAsking) return;
-    isAsking = true;
     note.textContent = "";
     try {
-      await fetch("/livez", { signal: AbortSignal.timeout(8000) });
+      const answer = await fetch("/livez", { signal: AbortSignal.timeout(8000) });
+      if (answer.status >= 500) throw 0;
       form.submit();
     } catch {
       note.textContent = form.dataset.offline;
     }
-    isAsking = false;
   });
 }
 
-// News, which leave the form alone
+// News, beside the form
 
 for (const news of all("[data-updates]")) {
   const [button] = news.children;
@@ -86,8 +83,9 @@ for (const news of all("[data-updates]")) {
   };
 
   button.addEventListener("click", async () => {
-    const html = await (await fetch(location.href)).text();
-    const page = new DOMParser().parseFromString(html, "text/html");
+    const answer = await fetch(location.href).catch(() => 0);
+    if (!answer.ok) return; // to be clicked again
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     messages().replaceWith(page.querySelector("#messages"));
     button.hidden = true;
     showTimes();

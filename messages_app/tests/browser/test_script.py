@@ -64,6 +64,48 @@ def test_news_are_told_and_brought_in_without_touching_the_form(page, make_messa
     expect(page.get_by_role("button", name="1 new message")).to_be_visible()
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda route: route.abort("internetdisconnected"),
+        lambda route: route.fulfill(status=502, body="Bad Gateway"),
+        lambda route: route.fulfill(status=503, body='<p id="messages">Sorry'),
+    ],
+    ids=["none", "a proxy's", "without messages"],
+)
+def test_news_that_cannot_be_had_leave_the_page_and_can_be_asked_for_again(
+    page, make_message, faults, answer
+):
+    make_message("old")
+    page.clock.install()
+    page.goto("/")
+    make_message("news")
+    page.clock.run_for(40_000)
+    pill = page.get_by_role("button", name="1 new message")
+    page.route("/", answer, times=1)
+    with page.expect_request("/"):
+        pill.click()
+    page.wait_for_load_state("networkidle")
+    expect(page.get_by_role("article")).to_have_text(re.compile("old"))
+    expect(page.locator("main")).not_to_contain_text("null")
+    faults.clear()  # the browser tells of the answer
+    pill.click()
+    expect(page.get_by_role("article")).to_have_count(2)
+
+
+def test_a_proxy_without_a_wall_is_no_place_to_send_a_text_to(page, wall, faults):
+    page.goto("/")
+    page.get_by_role("textbox", name=TEXT).fill("in a restart")
+    page.route("/livez", lambda route: route.fulfill(status=502), times=1)
+    page.get_by_role("button", name="Post").click()
+    note = page.get_by_role("alert").filter(has_text="cannot be reached")
+    expect(note).to_be_visible()
+    faults.clear()  # the browser tells of the answer
+    page.get_by_role("button", name="Post").click()
+    expect(page.get_by_role("article")).to_contain_text("in a restart")
+    assert Message.objects.count() == 1
+
+
 def test_who_does_not_look_does_not_ask(page, make_message):
     asked = []
     page.on("request", lambda request: asked.append(request.url))
