@@ -59,6 +59,8 @@ def test_forced_colours_leave_field_and_button_a_border(browse):
     for control in [
         page.get_by_role("textbox", name="Your message"),
         page.get_by_role("button", name="Post"),
+        page.get_by_role("searchbox"),
+        page.get_by_role("button", name="Search"),
     ]:
         expect(control).to_have_css("border-top-style", "solid")
 
