@@ -1,8 +1,9 @@
 """The wall's first page, and its feed, as last built: keys, lifetime, forgetting.
 
-Both go by one protocol; what is said of the page is true of the feed. A page is kept together with the version it was built for, and shown only while that is
-still the version: validated when read, never deleted when written. A reader that began
-before a write keeps its page under the old version, where it no longer counts.
+Both go by one protocol; what is said of the page is true of the feed. A page is kept
+together with the version it was built for, and shown only while that is still the
+version: validated when read, never deleted when written. A reader that began before a
+write keeps its page under the old version, where it no longer counts.
 
 Pages are kept in the cache that all processes share. While that is away, or could not be
 told of a change that this process made, the same protocol runs on this process's own
