@@ -88,6 +88,7 @@ def test_news_that_cannot_be_had_leave_the_page_and_can_be_asked_for_again(
     page.wait_for_load_state("networkidle")
     expect(page.get_by_role("article")).to_have_text(re.compile("old"))
     expect(page.locator("main")).not_to_contain_text("null")
+    assert not [fault for fault in faults if "Failed to fetch" in fault]
     faults.clear()  # the browser tells of the answer
     pill.click()
     expect(page.get_by_role("article")).to_have_count(2)
