@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 import pytest
+from django.utils.http import parse_http_date
 
 from messages_app import wall_cache
 from messages_app.models import Message
@@ -261,3 +262,24 @@ def test_the_page_tells_of_the_feed_to_programs_and_to_people(page):
         'href="/feed/">'
     ) in html
     assert '<a href="/feed/" type="application/atom+xml">Feed</a>' in html
+
+
+def test_no_answer_says_that_it_changed_in_the_future(
+    make_message, client, monkeypatch
+):
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)
+    for number in range(3):
+        make_message(f"{number}")
+        answer = client.get("/feed/")
+        if told := answer.headers.get("Last-Modified"):
+            assert parse_http_date(told) <= now
+    assert not told  # the third change within a second has its ETag alone
+    again = client.get("/feed/", headers={"If-None-Match": answer["ETag"]})
+    assert again.status_code == 304
+
+
+def test_a_chosen_language_is_kept_by_each_link(make_message, client):
+    make_message()
+    feed = ElementTree.fromstring(client.get("/feed/?lang=ar").content)
+    assert all(link.endswith("?lang=ar") for link in links(feed))

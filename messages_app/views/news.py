@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import time
 from collections.abc import Sequence
 
 from django.conf import settings
@@ -28,8 +29,11 @@ def feed(request: HttpRequest) -> HttpResponse:
     body = own_address(request).encode().join(found.pieces)
     response = HttpResponse(body, "application/atom+xml; charset=utf-8")
     etag = response["ETag"] = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    changed_at = int(found.header.changed_at)
-    response["Last-Modified"] = http_date(changed_at)
+    changed_at: int | None = int(found.header.changed_at)
+    if changed_at and changed_at <= time.time():  # after several changes in one second
+        response["Last-Modified"] = http_date(changed_at)
+    else:
+        changed_at = None
     patch_vary_headers(response, ["Accept-Language"])
     return get_conditional_response(request, etag, changed_at, response)  # type: ignore[return-value]  # not None, as the response is not
 

@@ -77,7 +77,8 @@ def too_often(request: HttpRequest, form: SearchForm) -> HttpResponse | None:
         refused = too_many(error)
         form.add_error("q", refused.reason)
         view_count = page_views.total(page_views.look(views=0).answer)
-        html = wall_page.refused(form, refused.status).show(view_count=view_count)
+        page = wall_page.refused(form, refused.status)
+        html = page.show(view_count=view_count, posts=recent_posts.read(request))
         return HttpResponse(html, status=refused.status, headers=refused.headers)
     return None
 

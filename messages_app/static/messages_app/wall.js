@@ -46,7 +46,7 @@ for (const form of all("[data-offline]")) {
     event.preventDefault();
     note.textContent = "";
     try {
-      const answer = await fetch("/livez", { signal: AbortSignal.timeout(8000) });
+      const answer = await fetch("/livez", { signal: AbortSignal.timeout?.(8000) });
       if (answer.status >= 500) throw 0;
       form.submit();
     } catch {
@@ -67,13 +67,13 @@ for (const news of all("[data-updates]")) {
     try {
       address.searchParams.set("since", messages().dataset.newest);
       const answer = await fetch(address);
-      wait = Math.max(wait, answer.headers.get("Retry-After"));
+      wait = Math.max(wait, answer.headers.get("Retry-After") | 0);
       if (answer.status == 200) {
         button.textContent = (await answer.json()).text;
         button.hidden = false;
         wait = 30;
       }
-    } catch {} // later
+    } catch {}
     plan();
   };
 

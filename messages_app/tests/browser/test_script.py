@@ -142,6 +142,28 @@ def test_while_nothing_comes_it_asks_less_and_less(page, wall):
     assert 5 <= len([url for url in asked if "/updates" in url]) <= 14
 
 
+def test_a_browser_that_knows_no_time_limits_posts_all_the_same(page, wall):
+    page.add_init_script("delete AbortSignal.timeout")
+    page.goto("/")
+    page.get_by_role("textbox", name=TEXT).fill("from an old phone")
+    page.get_by_role("button", name="Post").click()
+    expect(page.get_by_role("article")).to_contain_text("from an old phone")
+
+
+def test_a_date_to_come_back_at_makes_nobody_ask_without_end(page, wall, faults):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    away = {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}
+    page.route("**/updates*", lambda route: route.fulfill(status=503, headers=away))
+    page.clock.install()
+    page.goto("/")
+    for _ in range(5):
+        page.clock.run_for(60_000)
+        page.evaluate("fetch('/livez').then(answer => answer.text())")
+    faults.clear()  # the browser tells of each answer
+    assert 1 <= len([url for url in asked if "/updates" in url]) <= 5
+
+
 def test_offline_the_text_stays_and_is_sent_once_when_it_can_be(page, wall, faults):
     page.goto("/")
     page.get_by_role("textbox", name=TEXT).fill("from the train")
