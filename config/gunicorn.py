@@ -29,6 +29,21 @@ wsgi_app = "config.wsgi:application"
 workers = settings.SERVER_PROCESSES
 
 
+# The master tells a worker to end once. One that is still starting has the master's own
+# handlers, which would swallow it: it waits until the worker has its own.
+ENDING = {signal.SIGTERM, signal.SIGQUIT}
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Keep from the new worker the signals that it cannot heed yet."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+
+
+os.register_at_fork(
+    after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+)
+
+
 class Worker(ThreadWorker):
     """A process of threads: they wait for the database and Redis all at once."""
 
@@ -40,6 +55,7 @@ class Worker(ThreadWorker):
         """
         super().init_signals()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Tell by `/readyz` that this process is ending, and let requests end."""
@@ -50,6 +66,14 @@ class Worker(ThreadWorker):
 
             health.stop()
         super().handle_exit(sig, frame)
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """End at once, wherever the signal finds this process.
+
+        gunicorn's own asks the pool of threads first for a lock that the interrupted
+        line may hold.
+        """
+        super(ThreadWorker, self).handle_quit(sig, frame)
 
 
 worker_class = Worker

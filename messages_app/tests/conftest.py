@@ -1,6 +1,7 @@
 """The few fixtures: a cache of its own for each test, and messages to look at."""
 
 import secrets
+import threading
 import time
 from contextlib import contextmanager
 
@@ -100,6 +101,26 @@ def post(db, client, django_capture_on_commit_callbacks):
 def page(db, client):
     """Return a function that reads a page and gives its HTML."""
     return lambda address="/": client.get(address).text
+
+
+@pytest.fixture
+def instead_of_sleep(monkeypatch):
+    """Return a function that gives this thread something else to do than to sleep.
+
+    Only this one: a thread that an earlier test left may still be trying to reach Redis.
+    """
+    reader, sleep = threading.get_ident(), time.sleep
+
+    def replace(act):
+        monkeypatch.setattr(
+            time,
+            "sleep",
+            lambda seconds: (act if threading.get_ident() == reader else sleep)(
+                seconds
+            ),
+        )
+
+    return replace
 
 
 @pytest.fixture

@@ -363,7 +363,7 @@ def test_a_locked_table_does_not_hold_back_a_page_that_is_current(table_locked, 
 
 
 def test_who_finds_another_asking_a_table_that_is_free_again_has_its_page(
-    table_locked, page, post, monkeypatch
+    table_locked, page, post, monkeypatch, instead_of_sleep
 ):
     post("news")
     monkeypatch.setattr(wall_page.breaker, "asked_at", time.monotonic())
@@ -373,9 +373,8 @@ def test_who_finds_another_asking_a_table_that_is_free_again_has_its_page(
         header, pieces = wall_cache.begin(kept), wall_page.render_list(wall_page.read())
         wall_cache.keep(kept, header, pieces)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(wall_cache.time, "sleep", build_elsewhere)
-        html = page()
+    instead_of_sleep(build_elsewhere)
+    html = page()
     assert "news" in html
     assert "as of" not in html
 

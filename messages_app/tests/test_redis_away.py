@@ -141,13 +141,13 @@ def test_within_a_second_one_page_serves_all(
 
 
 def test_each_second_one_reader_builds_a_page_and_nobody_waits(
-    redis, page, monkeypatch
+    redis, page, monkeypatch, instead_of_sleep
 ):
     redis.stop()
     page()
     waits = []
     now = time.time()
-    monkeypatch.setattr(wall_cache.time, "sleep", waits.append)
+    instead_of_sleep(waits.append)
     for seconds in [1.1, 2.2, 3.3]:
         monkeypatch.setattr(wall_cache.time, "time", lambda at=now + seconds: at)
         page()

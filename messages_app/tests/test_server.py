@@ -317,6 +317,31 @@ def test_a_worker_that_hears_ctrl_c_alone_goes_on(served_wall):
     assert "Worker exiting" not in served_wall.log.read_text()
 
 
+TOLD_TO_END_WHILE_STARTING = """
+import os, signal
+exec(compile(open("config/gunicorn.py").read(), "config/gunicorn.py", "exec"))
+def post_fork(server, worker):
+    if worker.age == 1:
+        os.kill(worker.pid, signal.SIGTERM)
+"""
+
+
+def test_a_worker_that_is_told_to_end_while_it_starts_ends(tmp_path):
+    config = tmp_path / "gunicorn.py"
+    config.write_text(TOLD_TO_END_WHILE_STARTING)
+    variables = {"DATABASE_URL": f"sqlite:///{tmp_path}/wall.sqlite3"}
+    wall = ServedWall(tmp_path, variables, config=config)
+    wall.start()
+    try:
+        first = re.search(r"Booting worker with pid: (\d+)", wall.log.read_text())[1]
+        wall.wait_until(
+            lambda: f"Worker exiting (pid: {first})" in wall.log.read_text()
+        )
+        wall.wait_until(lambda: wall.get("/")[0] == 200)  # from another worker
+    finally:
+        wall.end(signal.SIGKILL)
+
+
 def test_a_port_in_use_is_told_at_once_by_its_name(served_wall, tmp_path):
     second = ServedWall(tmp_path, {"DATABASE_URL": f"sqlite:///{tmp_path}/2.sqlite3"})
     second.port = served_wall.port

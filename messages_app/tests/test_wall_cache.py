@@ -217,7 +217,7 @@ def test_a_page_read_before_a_write_and_kept_after_it_does_not_count(
 
 
 def test_who_waits_builds_at_once_when_a_write_makes_the_awaited_page_old(
-    make_message, page, monkeypatch
+    make_message, page, instead_of_sleep
 ):
     make_message("old words")
     assert wall_cache.claim(wall_cache.look())  # another process builds, slowly
@@ -227,7 +227,7 @@ def test_who_waits_builds_at_once_when_a_write_makes_the_awaited_page_old(
         waits.append(seconds)
         make_message("news")
 
-    monkeypatch.setattr(wall_cache.time, "sleep", wait)
+    instead_of_sleep(wait)
     assert "news" in page()
     assert len(waits) == 1
 
