@@ -1,4 +1,4 @@
-"""The tables: messages and the questions asked of them, reports, and two small ones."""
+"""Messages and the questions asked of them, and what visitors report."""
 
 import re
 from collections.abc import Sequence
@@ -347,30 +347,3 @@ class Report(models.Model):
 
     def __str__(self) -> str:
         return f"Report {self.pk}"
-
-
-class SenderSalt(models.Model):
-    """What the senders of one month are told apart by; see senders.py."""
-
-    month = models.DateField(primary_key=True)  # its first day, in UTC
-    salt = models.BinaryField(max_length=32)
-
-    def __str__(self) -> str:
-        return f"{self.month:%Y-%m}"
-
-
-class PageViewTotal(models.Model):
-    """The view count as last folded from the cache: one row, which outlives the cache."""
-
-    id = models.SmallIntegerField(primary_key=True, default=1)
-    total = models.PositiveBigIntegerField(default=0)
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(id=1), name="page_view_total_is_one_row"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.total} views"
