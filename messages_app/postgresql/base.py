@@ -37,6 +37,7 @@ class Connection(psycopg.Connection[Any]):
         """Return what the server answers; raise OperationalError if it does not."""
         if timeout is not None or self.patience is None:
             return super().wait(gen, interval, timeout)
+        gen = resumable(gen)
         try:
             return super().wait(gen, interval, SLOW_SECONDS)
         except _WaitTimeout:
@@ -50,6 +51,19 @@ class Connection(psycopg.Connection[Any]):
             if self.info.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
                 self.pgconn.finish()
             raise
+
+
+def resumable(gen: Any) -> Any:
+    """Return the generator, such that who waits for it can give up and begin again."""
+    try:
+        state = next(gen)
+        while True:
+            # Who begins anew sends None, which psycopg's take for readiness while they
+            # are still sending.
+            if (ready := (yield state)) is not None:
+                state = gen.send(ready)
+    except StopIteration as end:
+        return end.value
 
 
 def look_after(parameters: dict[str, Any], *, is_connected: bool = False) -> None:

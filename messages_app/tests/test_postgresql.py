@@ -57,6 +57,14 @@ def test_a_server_that_is_slow_but_lets_others_in_is_waited_for(other, monkeypat
     assert ask("SELECT 7 FROM pg_sleep(0.2)", other) == 7
 
 
+def test_a_statement_that_is_long_on_its_way_is_waited_for(other, monkeypatch):
+    ask("SELECT 1", other)
+    monkeypatch.setattr(base, "SLOW_SECONDS", 0.0001)
+    with other.cursor() as cursor:
+        cursor.execute("SELECT length(%s)", ["x" * 50_000_000])
+        assert cursor.fetchone() == (50_000_000,)
+
+
 def test_a_server_that_lets_nobody_in_is_given_up(other, monkeypatch):
     ask("SELECT 1", other)
     monkeypatch.setattr(base, "SLOW_SECONDS", 0.05)
