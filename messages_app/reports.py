@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import transaction
 
 from messages_app.models import Message, Report
+from messages_app.moderation import record
 
 
 def store(report: Report, senders: list[bytes]) -> bool:
@@ -15,7 +16,7 @@ def store(report: Report, senders: list[bytes]) -> bool:
     with transaction.atomic():
         # One report after the other: of two at once, each would miss the other's row.
         message = Message.objects.filter(pk=report.message_id)
-        if not (locked := message.select_for_update().only("edited_at").first()):
+        if not (locked := message.select_for_update().first()):
             return False
         others = Report.objects.filter(message=report.message_id)
         if others.filter(sender__in=senders).exists():
@@ -24,6 +25,9 @@ def store(report: Report, senders: list[bytes]) -> bool:
         report.save(force_insert=True)
         if locked.edited_at:  # those before were about another text
             others = others.filter(created_at__gt=locked.edited_at)
+        is_held = False
         if others.count() >= settings.WALL_REPORTS_TO_HOLD:
-            message.hold(Message.Reason.REPORTS)
+            is_held = message.hold(Message.Reason.REPORTS) > 0
+        message.count_report()
+        record.reported(locked, is_held=is_held)
     return True

@@ -1,55 +1,20 @@
-"""The moderator's desk."""
+"""The messages on the moderator's desk."""
 
-from typing import Any, cast
+from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin
 from django.contrib import messages as notices
-from django.contrib.admin.views.main import PAGE_VAR, ChangeList
+from django.contrib.admin.views.main import PAGE_VAR
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.functional import cached_property
 from django.utils.text import Truncator
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from messages_app import languages
+from messages_app.admin.lists import UncountedChangeList, UncountedPaginator
 from messages_app.models import Message, MessageQuerySet, Report
-
-admin.site.site_header = admin.site.site_title = settings.WALL_TITLE
-
-
-class UncountedPaginator(Paginator):
-    """Pages that know whether a next one follows, and never count the table."""
-
-    def __init__(self, *args: Any, page_number: int, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.page_number = page_number
-
-    @cached_property
-    def count(self) -> int:
-        """Rows to the end of this page, and one more if there is one."""
-        start = (self.page_number - 1) * self.per_page
-        rows = cast("QuerySet", self.object_list).values_list("pk")[
-            start : start + self.per_page + 1
-        ]
-        return start + len(rows)
-
-
-class UncountedChangeList(ChangeList):
-    """A list that says no number of results, in the language that its address names."""
-
-    def get_filters_params(self, params: Any = None) -> dict[str, Any]:
-        found = super().get_filters_params(params)
-        found.pop("lang", None)  # it is no question to the table
-        return found
-
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        # The search form shows a number when these two differ. None was counted.
-        self.full_result_count = self.result_count
 
 
 class ReportInline(admin.TabularInline):

@@ -9,16 +9,32 @@ from messages_app.models.messages import (
     check_content_length,
     check_name_length,
 )
-from messages_app.models.wall import PageViewTotal, SenderSalt
+from messages_app.models.moderation import (
+    Act,
+    EarlierText,
+    ModerationBatch,
+    ModerationEvent,
+    Notice,
+    Rule,
+)
+from messages_app.models.wall import Mode, PageViewTotal, SenderSalt, WallState
 
 __all__ = [
     "CONTENT_CEILING",
+    "Act",
     "DatabaseNow",
+    "EarlierText",
     "Message",
     "MessageQuerySet",
+    "Mode",
+    "ModerationBatch",
+    "ModerationEvent",
+    "Notice",
     "PageViewTotal",
     "Report",
+    "Rule",
     "SenderSalt",
+    "WallState",
     "check_content_length",
     "check_name_length",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.validators import MaxLengthValidator
 from django.db import connections, models, transaction
-from django.db.models.functions import Length, Now
+from django.db.models.functions import Coalesce, Length, Now
 from django.db.models.lookups import LessThanOrEqual
 from django.urls import reverse
 from django.utils import timezone
@@ -107,12 +107,19 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     # What moderators do.
 
-    def hide(self) -> int:
+    def waiting(self) -> "MessageQuerySet":
+        """Return what a moderator is to decide on, longest waiting first."""
+        return self.filter(waits_since__isnull=False, status__in=Message.OPEN).order_by(
+            "waits_since", "id"
+        )
+
+    def hide(self, reason: str = "") -> int:
         """Take the messages off the wall; return how many were on it, or could be again."""
+        told = {"reason": reason, "waits_since": None}
         withdrawn = self.filter(Message.BACK_BY_UNDO)
         return self.filter(status__in=Message.OPEN).update(
-            status=Message.Status.HIDDEN, reason=""
-        ) + withdrawn.update(status_before=Message.Status.HIDDEN, reason="")
+            status=Message.Status.HIDDEN, **told
+        ) + withdrawn.update(status_before=Message.Status.HIDDEN, **told)
 
     def publish(self) -> int:
         """Put the messages on the wall, and keep them there against reports.
@@ -120,10 +127,15 @@ class MessageQuerySet(models.QuerySet["Message"]):
         Returns how many were not there, or not kept. A message that its author withdrew
         stays withdrawn.
         """
-        there = models.Q(status=Message.Status.PUBLISHED, is_kept=False)
+        there = models.Q(status=Message.Status.PUBLISHED) & (
+            models.Q(is_kept=False) | models.Q(waits_since__isnull=False)
+        )
         taken_off = models.Q(status__in=[Message.Status.HELD, Message.Status.HIDDEN])
         return self.filter(there | taken_off).update(
-            status=Message.Status.PUBLISHED, reason="", is_kept=True
+            status=Message.Status.PUBLISHED,
+            reason="",
+            is_kept=True,
+            waits_since=None,
         )
 
     # What authors do, with their receipt; and what many reports do. Each is one UPDATE
@@ -158,6 +170,14 @@ class MessageQuerySet(models.QuerySet["Message"]):
             status=held, reason=reason
         ) + withdrawn.update(status_before=held, reason=reason)
 
+    def count_report(self) -> int:
+        """Count one more report; unless a moderator kept it, one is to look at it."""
+        # Nothing that the wall shows: its pages stand.
+        counted = super().update(report_count=models.F("report_count") + 1)
+        waits = self.filter(waits_since__isnull=True, is_kept=False)
+        super(MessageQuerySet, waits).update(waits_since=DatabaseNow())
+        return counted
+
     hide.alters_data = publish.alters_data = hold.alters_data = True  # type: ignore[attr-defined]
     edit.alters_data = withdraw.alters_data = undo_withdrawal.alters_data = True  # type: ignore[attr-defined]
 
@@ -165,6 +185,9 @@ class MessageQuerySet(models.QuerySet["Message"]):
     # so after the write: outside a transaction, on_commit() runs at once.
 
     def update(self, **values: Any) -> int:
+        if Message.Status.HELD in (values.get("status"), values.get("status_before")):
+            waits_since = Coalesce("waits_since", DatabaseNow())
+            values = {"waits_since": waits_since, **values}
         count = super().update(**values)
         if count:
             transaction.on_commit(wall_cache.forget_for_good, using=self.db)
@@ -185,6 +208,9 @@ class MessageQuerySet(models.QuerySet["Message"]):
     update.alters_data = True  # type: ignore[attr-defined]
 
     def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> list["Message"]:
+        objs = list(objs)
+        for message in objs:
+            message.wait_if_held()
         created = super().bulk_create(objs, *args, **kwargs)
         if created:  # or written over, with update_conflicts
             transaction.on_commit(wall_cache.forget_for_good, using=self.db)
@@ -205,6 +231,18 @@ class Message(models.Model):
         """Why a message is not on the wall, where it was no person's decision."""
 
         REPORTS = "reports", _("Several visitors reported it.")
+        WORD = "word", _("It holds words that this wall's moderators look at first.")
+        DOMAIN = "domain", _("It links to a site that moderators look at first.")
+        BANNED = "banned", _("Nothing can be posted from your network for a while.")
+        LINKS = "links", _("It holds many links.")
+        REPEATED = "repeated", _("The same text was posted a short time ago.")
+        HIDDEN_BEFORE = (
+            "hidden-before",
+            _("A moderator has hidden a message from your network before."),
+        )
+        FAST = "fast", _("It was written faster than people write.")
+        HONEYPOT = "honeypot", _("A field that people cannot see was filled in.")
+        MODE = "mode", _("At the moment a moderator looks at each message first.")
 
     content = models.TextField(_("message"), validators=[check_content_length])
     author_name = models.CharField(
@@ -231,6 +269,15 @@ class Message(models.Model):
     reason = models.CharField(max_length=200, blank=True, db_default="", default="")
     # A moderator has looked at this text and let it stand: reports take it down no more.
     is_kept = models.BooleanField(db_default=False, default=False, editable=False)
+    # Since when a moderator is to look at it; None: there is nothing to decide.
+    waits_since = models.DateTimeField(null=True, editable=False)
+    report_count = models.PositiveIntegerField(
+        _("reports"), db_default=0, default=0, editable=False
+    )
+    # Its words are no longer its author's alone: told on the wall.
+    is_edited_by_staff = models.BooleanField(
+        db_default=False, default=False, editable=False
+    )
 
     objects = MessageQuerySet.as_manager()
 
@@ -238,6 +285,8 @@ class Message(models.Model):
         verbose_name = _("message")
         verbose_name_plural = _("messages")
         ordering = ["-created_at", "-id"]
+        # Not of moderators: nobody rewrites a visitor's words lightly, nor in silence.
+        permissions = [("edit_text", "Can edit a visitor's words")]
         indexes = [
             # The wall, newest first: what is not published costs it nothing.
             models.Index(
@@ -245,8 +294,34 @@ class Message(models.Model):
                 condition=models.Q(status="published"),
                 name="message_newest_published",
             ),
-            # The moderator's list of one status.
-            models.Index(fields=["status", "-id"], name="message_by_status"),
+            # The moderators' lists, newest first: all, of one status, one sender, ...
+            models.Index(fields=["-created_at", "-id"], name="message_newest"),
+            models.Index(
+                fields=["status", "-created_at", "-id"], name="message_newest_of_status"
+            ),
+            models.Index(
+                fields=["sender", "-created_at", "-id"],
+                condition=models.Q(sender__isnull=False),
+                name="message_newest_of_sender",
+            ),
+            models.Index(
+                fields=["reason", "-created_at", "-id"],
+                condition=~models.Q(reason=""),
+                name="message_newest_of_reason",
+            ),
+            models.Index(
+                fields=["-created_at", "-id"],
+                condition=models.Q(report_count__gt=0),
+                name="message_newest_reported",
+            ),
+            # ... and what waits for them, longest first.
+            models.Index(
+                fields=["waits_since", "id"],
+                condition=models.Q(
+                    waits_since__isnull=False, status__in=["published", "held"]
+                ),
+                name="message_waiting",
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -254,6 +329,12 @@ class Message(models.Model):
                     status__in=["published", "held", "hidden", "withdrawn"]
                 ),
                 name="message_status_is_known",
+            ),
+            # Whatever is held stands in the moderators' queue.
+            models.CheckConstraint(
+                condition=~models.Q(status="held")
+                | models.Q(waits_since__isnull=False),
+                name="message_held_waits",
             ),
             models.CheckConstraint(
                 condition=~models.Q(content=""), name="message_has_content"
@@ -275,6 +356,7 @@ class Message(models.Model):
     def save(self, **kwargs: Any) -> None:
         """Store the message; the wall forgets its page if what it shows has changed."""
         is_new = self.pk is None
+        self.wait_if_held()
         super().save(**kwargs)
         if not is_new:
             # Even if it is hidden: what a message is in the table may have changed since
@@ -297,6 +379,11 @@ class Message(models.Model):
             .delete()
         )
 
+    def wait_if_held(self) -> None:
+        """Stand in the moderators' queue from now on, if it is held and does not yet."""
+        if self.status == self.Status.HELD and self.waits_since is None:
+            self.waits_since = timezone.now()
+
     def validate_constraints(self, exclude: Any = None) -> None:
         """Leave the table's constraints to the table; each would be a query here."""
 
@@ -305,6 +392,11 @@ class Message(models.Model):
         """Return the condition that its author may still change a message."""
         seconds = timedelta(seconds=settings.WALL_EDIT_SECONDS)
         return models.Q(created_at__gt=timezone.now() - seconds)
+
+    @property
+    def decided_status(self) -> str:
+        """What was decided about it, whether its author has withdrawn it or not."""
+        return self.status_before or self.status
 
     @property
     def updated_at(self) -> datetime:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 from messages_app import receipts, recent_posts, senders, throttle
 from messages_app.forms import TextForm
 from messages_app.models import Message
+from messages_app.moderation import authors
 from messages_app.pagination import Cursor
 from messages_app.views.requests import (
     BadBody,
@@ -77,15 +78,15 @@ def act(action: str, cursor: Cursor, form: TextForm | None) -> bool:
     if form:
         if not form.is_valid():
             return False
-        is_done = rows.edit(**form.cleaned_data) > 0
+        is_done = authors.edit(rows, **form.cleaned_data)
     elif action == "withdraw":
         done_before = rows.filter(status=Message.Status.WITHDRAWN)
-        is_done = rows.withdraw() > 0 or done_before.exists()
+        is_done = authors.withdraw(rows) or done_before.exists()
     elif action == "undo":
         done_before = rows.filter(status__in=Message.OPEN)
-        is_done = rows.undo_withdrawal() > 0 or done_before.exists()
+        is_done = authors.undo_withdrawal(rows) or done_before.exists()
     elif action == "erase":
-        rows.delete()
+        authors.erase(rows)
         is_done = True
     else:
         raise Refused(400, "unknown", _("The form was damaged on its way. Try again."))

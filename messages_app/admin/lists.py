@@ -1,0 +1,40 @@
+"""Lists of the desk that cost the same for twenty rows and for ten million."""
+
+from typing import Any, cast
+
+from django.contrib.admin.views.main import ChangeList
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+
+
+class UncountedPaginator(Paginator):
+    """Pages that know whether a next one follows, and never count the table."""
+
+    def __init__(self, *args: Any, page_number: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.page_number = page_number
+
+    @cached_property
+    def count(self) -> int:
+        """Rows to the end of this page, and one more if there is one."""
+        start = (self.page_number - 1) * self.per_page
+        rows = cast("QuerySet", self.object_list).values_list("pk")[
+            start : start + self.per_page + 1
+        ]
+        return start + len(rows)
+
+
+class UncountedChangeList(ChangeList):
+    """A list that says no number of results, in the language that its address names."""
+
+    def get_filters_params(self, params: Any = None) -> dict[str, Any]:
+        found = super().get_filters_params(params)
+        found.pop("lang", None)  # it is no question to the table
+        return found
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        # The search form shows a number when these two differ. None was counted.
+        self.full_result_count = self.result_count

@@ -1,0 +1,154 @@
+from django.db import migrations, models
+
+# As in 0003, but of every message: moderators search them all.
+WORDS = """
+CREATE INDEX CONCURRENTLY message_all_words ON messages_app_message
+USING gin (upper((content || ' ' || author_name)::text) gin_trgm_ops)
+WITH (gin_pending_list_limit = 256)
+"""
+WORDS_ON_THE_WALL = """
+CREATE INDEX CONCURRENTLY message_words ON messages_app_message
+USING gin (upper((content || ' ' || author_name)::text) gin_trgm_ops)
+WITH (gin_pending_list_limit = 256)
+WHERE status = 'published'
+"""
+
+
+def replace_words(create, *, old, new, seconds="2s"):
+    def operation(apps, schema_editor):
+        if schema_editor.connection.vendor == "postgresql":
+            with schema_editor.connection.cursor() as cursor:
+                cursor.execute(f"SET lock_timeout = '{seconds}'")
+                cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {new}")
+                cursor.execute(create)
+                cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {old}")
+                cursor.execute("RESET lock_timeout")
+
+    return operation
+
+
+class Concurrently:
+    """Builds or drops an index beside readers and writers, where it can be done."""
+
+    def change(self, editor, state, app_label, *, add):
+        model = state.apps.get_model(app_label, self.model_name)
+        options = {}
+        if editor.connection.vendor == "postgresql":
+            options = {"concurrently": True}
+            if add:
+                editor.execute("SET lock_timeout = 0")  # nobody waits behind this
+            # Half of one, left by a start that was ended.
+            editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {self.index_name}")
+        if add:
+            editor.add_index(model, self.found(state, app_label), **options)
+        elif not options:
+            editor.remove_index(model, self.found(state, app_label))
+        if options:
+            editor.execute("RESET lock_timeout")
+
+    def found(self, state, app_label):
+        return state.models[app_label, self.model_name_lower].get_index_by_name(
+            self.index_name
+        )
+
+
+class AddIndex(Concurrently, migrations.AddIndex):
+    @property
+    def index_name(self):
+        return self.index.name
+
+    def database_forwards(self, app_label, editor, before, after):
+        self.change(editor, after, app_label, add=True)
+
+    def database_backwards(self, app_label, editor, before, after):
+        self.change(editor, before, app_label, add=False)
+
+
+class RemoveIndex(Concurrently, migrations.RemoveIndex):
+    @property
+    def index_name(self):
+        return self.name
+
+    def database_forwards(self, app_label, editor, before, after):
+        self.change(editor, before, app_label, add=False)
+
+    def database_backwards(self, app_label, editor, before, after):
+        self.change(editor, after, app_label, add=True)
+
+
+class Migration(migrations.Migration):
+    atomic = False  # an index that is built beside readers and writers cannot be
+
+    dependencies = [("messages_app", "0004_moderation")]
+
+    operations = [
+        migrations.AddConstraint(
+            model_name="message",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "held"), _negated=True),
+                    ("waits_since__isnull", False),
+                    _connector="OR",
+                ),
+                name="message_held_waits",
+            ),
+        ),
+        AddIndex(
+            model_name="message",
+            index=models.Index(fields=["-created_at", "-id"], name="message_newest"),
+        ),
+        AddIndex(
+            model_name="message",
+            index=models.Index(
+                fields=["status", "-created_at", "-id"], name="message_newest_of_status"
+            ),
+        ),
+        AddIndex(
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("sender__isnull", False)),
+                fields=["sender", "-created_at", "-id"],
+                name="message_newest_of_sender",
+            ),
+        ),
+        AddIndex(
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("reason", ""), _negated=True),
+                fields=["reason", "-created_at", "-id"],
+                name="message_newest_of_reason",
+            ),
+        ),
+        AddIndex(
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("report_count__gt", 0)),
+                fields=["-created_at", "-id"],
+                name="message_newest_reported",
+            ),
+        ),
+        AddIndex(
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(
+                    ("status__in", ["published", "held"]),
+                    ("waits_since__isnull", False),
+                ),
+                fields=["waits_since", "id"],
+                name="message_waiting",
+            ),
+        ),
+        RemoveIndex(
+            model_name="message",
+            name="message_by_status",
+        ),
+        migrations.RunPython(
+            # Nobody waits behind this, however long it waits itself.
+            replace_words(
+                WORDS, old="message_words", new="message_all_words", seconds=0
+            ),
+            replace_words(
+                WORDS_ON_THE_WALL, old="message_all_words", new="message_words"
+            ),
+        ),
+    ]

@@ -1,0 +1,85 @@
+"""What is written down of each decision: events, their batch, and notices of them."""
+
+from django.db.models import F
+
+from messages_app.models import (
+    Act,
+    EarlierText,
+    Message,
+    ModerationBatch,
+    ModerationEvent,
+    Notice,
+)
+
+AUTHOR = "author"  # as an actor, beside the names of moderators
+
+
+def event(
+    batch: ModerationBatch, before: Message, after: Message, **fields: object
+) -> ModerationEvent:
+    """Return the event of what an act did to a message, not yet stored."""
+    values = {
+        "batch": batch,
+        "act": batch.act,
+        "actor": batch.actor,
+        "reason": batch.reason,
+        "message_number": before.pk,
+        "from_status": before.decided_status,
+        "to_status": after.decided_status,
+        "from_reason": before.reason,
+        "was_kept": before.is_kept,
+        "waited_since": before.waits_since,
+    }
+    return ModerationEvent(**(values | fields))
+
+
+def count(batch: ModerationBatch, **more: int) -> None:
+    """Add to what the act has done so far."""
+    added = {name: F(name) + number for name, number in more.items()}
+    ModerationBatch.objects.filter(pk=batch.pk).update(**added)
+    batch.refresh_from_db(fields=list(more))
+
+
+def held_by_rule(message: Message) -> None:
+    """Record that a rule held a post, in the transaction that stores it."""
+    ModerationEvent.objects.create(
+        act=Act.HOLD,
+        message_number=message.pk,
+        to_status=message.status,
+        reason=message.reason,
+    )
+    Notice.objects.create(kind=Notice.Kind.HELD)
+
+
+def reported(message: Message, *, is_held: bool) -> None:
+    """Record that visitors reported a message, and what came of it.
+
+    `message` is as it was before; in the transaction that stores the report.
+    """
+    if is_held:
+        batch = ModerationBatch.objects.create(
+            act=Act.HOLD, reason=Message.Reason.REPORTS, message_count=1
+        )
+        held = Message(status=Message.Status.HELD)
+        event(batch, message, held).save()
+    Notice.objects.create(kind=Notice.Kind.REPORTED)
+
+
+def by_author(act: Act, message: Message) -> ModerationEvent:
+    """Record what the author does to a message, in the transaction that does it."""
+    return ModerationEvent.objects.create(
+        act=act,
+        actor=AUTHOR,
+        message_number=message.pk,
+        from_status=message.decided_status,
+    )
+
+
+def earlier_text(message: Message, event: ModerationEvent) -> None:
+    """Keep the words of a message that the event replaces."""
+    EarlierText.objects.create(
+        message=message,
+        event=event,
+        content=message.content,
+        author_name=message.author_name,
+    )

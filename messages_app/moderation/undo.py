@@ -1,0 +1,147 @@
+"""Taking an act back: each of its messages, or as many as no later act has changed."""
+
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+
+from messages_app.models import (
+    Act,
+    DatabaseNow,
+    EarlierText,
+    Message,
+    MessageQuerySet,
+    ModerationBatch,
+    ModerationEvent,
+    WallState,
+)
+from messages_app.moderation import record
+from messages_app.moderation.acts import CHUNK, Progress
+
+
+class CannotUndo(Exception):
+    """This act is itself an undoing."""
+
+
+def undo(batch: ModerationBatch, *, actor: str) -> Progress:
+    """Give each message of an act its state from before, and lift the act's bans.
+
+    Skips and counts a message on which a later act stands: undo that one first, and then
+    this one again. Raises CannotUndo.
+    """
+    if batch.act == Act.UNDO:
+        raise CannotUndo
+    with transaction.atomic():
+        undoing = ModerationBatch.objects.create(
+            act=Act.UNDO, actor=actor, undoes=batch
+        )
+        batch.bans.all().delete()
+        undo_mode(batch, undoing)
+    of_messages = batch.events.filter(message_number__isnull=False)
+    of_messages = of_messages.order_by("-message_number")
+    rest = of_messages
+    while True:
+        numbers = list(rest.values_list("message_number", flat=True)[:CHUNK])
+        if numbers:
+            with transaction.atomic():
+                give_back(of_messages.filter(message_number__in=numbers), undoing)
+        yield undoing
+        if not numbers:
+            return
+        rest = of_messages.filter(message_number__lt=numbers[-1])
+
+
+def undo_mode(batch: ModerationBatch, undoing: ModerationBatch) -> None:
+    """Switch the wall back to the mode from before, if it has not been switched since."""
+    for switch in batch.events.filter(act=Act.MODE, undone_by__isnull=True):
+        state = WallState.objects.filter(pk=1, mode=switch.to_status)
+        if state.update(mode=switch.from_status):
+            ModerationEvent.objects.create(
+                batch=undoing,
+                act=undoing.act,
+                actor=undoing.actor,
+                from_status=switch.to_status,
+                to_status=switch.from_status,
+                undoes=switch,
+            )
+
+
+def give_back(events: QuerySet[ModerationEvent], undoing: ModerationBatch) -> None:
+    """Undo these events of one act, but those on whose message a later act stands."""
+    events = events.order_by()
+    numbers = list(events.values_list("message_number", flat=True))
+    rows = Message.objects.filter(pk__in=numbers).order_by("-created_at", "-id")
+    before = {row.pk: row for row in rows.select_for_update()}
+    # Asked under the locks: of two who undo at once, the second finds it done.
+    undone = {
+        event.message_number: event
+        for event in events.filter(undone_by__isnull=True, message_number__in=before)
+    }
+    skipped = changed_later(undone.values())
+    for number in skipped:
+        del undone[number]
+    chunk = Message.objects.filter(pk__in=undone)
+    restore(chunk, events)
+    ModerationEvent.objects.bulk_create(
+        record.event(undoing, before[number], now, undoes=undone[number])
+        for number, now in chunk.in_bulk().items()
+    )
+    restore_texts(undone.values(), before)
+    record.count(undoing, message_count=len(undone), skipped_count=len(skipped))
+
+
+def changed_later(events: Iterable[ModerationEvent]) -> set[int]:
+    """Return the numbers of the messages on which a later act stands."""
+    own = {event.message_number or 0: event for event in events}
+    # An author's edit stands against the undoing of a moderator's.
+    standing = ModerationEvent.objects.filter(
+        Q(batch__isnull=False) | Q(act=Act.EDIT),
+        message_number__in=own,
+        undone_by__isnull=True,
+    ).exclude(act=Act.UNDO)
+    return {
+        number
+        for event in standing
+        if (number := event.message_number or 0)
+        and event.pk > own[number].pk
+        and (event.batch_id or own[number].act == Act.EDIT)
+    }
+
+
+def restore(chunk: MessageQuerySet, events: QuerySet[ModerationEvent]) -> None:
+    """Set the messages to what the events of one act tell of the time before it."""
+
+    def was(field: str) -> Subquery:
+        told = events.filter(message_number=OuterRef("pk"))
+        return Subquery(told.values(field)[:1])
+
+    decided = {
+        "reason": was("from_reason"),
+        "is_kept": was("was_kept"),
+        "waits_since": was("waited_since"),
+    }
+    withdrawn = Q(status=Message.Status.WITHDRAWN)
+    chunk.exclude(withdrawn).update(status=was("from_status"), **decided)
+    # What its author withdrew stays so; if it comes back, then as it was before.
+    chunk.filter(withdrawn).update(status_before=was("from_status"), **decided)
+
+
+def restore_texts(
+    undone: Iterable[ModerationEvent], before: dict[int, Message]
+) -> None:
+    """Give back the words that these events replaced, and keep the ones that go."""
+    for text in EarlierText.objects.filter(event__in=[event.pk for event in undone]):
+        now = before[text.message_id]
+        record.earlier_text(now, text.event.undone_by)
+        others = ModerationEvent.objects.filter(
+            message_number=now.pk,
+            act=Act.EDIT,
+            batch__isnull=False,
+            undone_by__isnull=True,
+        )
+        Message.objects.filter(pk=now.pk).update(
+            content=text.content,
+            author_name=text.author_name,
+            edited_at=DatabaseNow(),
+            is_edited_by_staff=others.exists(),
+        )

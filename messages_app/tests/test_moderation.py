@@ -1,0 +1,216 @@
+"""What moderators do, how it is recorded, and that it can be taken back."""
+
+from datetime import timedelta
+
+import hypothesis.strategies as st
+import pytest
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+
+from messages_app.models import (
+    Act,
+    EarlierText,
+    Message,
+    ModerationBatch,
+    ModerationEvent,
+    Rule,
+    WallState,
+)
+from messages_app.moderation import acts
+from messages_app.moderation.undo import CannotUndo, undo
+
+pytestmark = pytest.mark.django_db
+A, B = b"a" * 16, b"b" * 16
+
+
+def state():
+    """Return what is decided about each message, in the order of their numbers."""
+    rows = Message.objects.order_by("pk")
+    return [(row.status, row.status_before, *acts.decision(row)) for row in rows]
+
+
+def test_an_act_is_recorded_without_the_visitors_words(make_message):
+    message = make_message("My words", author_name="Ada")
+    batch = acts.finish(acts.hide(Message.objects.all(), actor="mod", reason="Spam"))
+    event = ModerationEvent.objects.get()
+    assert (batch.act, batch.actor, batch.message_count) == ("hide", "mod", 1)
+    assert (event.message_number, event.from_status, event.to_status, event.reason) == (
+        message.pk,
+        "published",
+        "hidden",
+        "Spam",
+    )
+    assert "My words" not in str(ModerationEvent.objects.values_list())
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("time", ["first", "second"])
+def test_a_test_that_commits_leaves_nothing_recorded(make_message, time):
+    assert not ModerationEvent.objects.exists()
+    make_message()
+    acts.finish(acts.hide(Message.objects.all(), actor="mod"))
+
+
+def test_what_an_act_does_not_change_is_not_recorded(make_message):
+    make_message(status="hidden")
+    batch = acts.finish(acts.hide(Message.objects.all(), actor="mod"))
+    assert batch.message_count == 0
+    assert not ModerationEvent.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda events: events.update(actor="another"), lambda events: events.delete()],
+)
+def test_what_is_recorded_stays(make_message, change):
+    make_message()
+    acts.finish(acts.hide(Message.objects.all(), actor="mod"))
+    with pytest.raises(DatabaseError, match="recorded for good"), transaction.atomic():
+        change(ModerationEvent.objects.all())
+    assert ModerationEvent.objects.get().actor == "mod"
+
+
+def test_an_act_goes_chunk_by_chunk_through_all(make_message, monkeypatch):
+    monkeypatch.setattr(acts, "CHUNK", 2)
+    for number in range(5):
+        make_message(f"{number}")
+    told = [batch.message_count for batch in acts.hide(Message.objects.all(), actor="")]
+    assert told == [2, 4, 5, 5]
+    assert not Message.objects.visible().exists()
+
+
+def test_undoing_an_act_restores_all_it_changed(make_message, page):
+    message = make_message("Not spam", status="held", reason="links")
+    before = state()
+    batch = acts.finish(acts.publish(Message.objects.all(), actor="mod"))
+    assert "Not spam" in page()
+    undoing = acts.finish(undo(batch, actor="other"))
+    assert state() == before
+    assert (undoing.act, undoing.actor, undoing.message_count) == ("undo", "other", 1)
+    assert ModerationEvent.objects.filter(message_number=message.pk).count() == 2
+
+
+def test_undoing_skips_and_counts_what_a_later_act_changed(make_message):
+    first, second = make_message("1"), make_message("2")
+    hiding = acts.finish(acts.hide(Message.objects.all(), actor="mod"))
+    of_second = Message.objects.filter(pk=second.pk)
+    publishing = acts.finish(acts.publish(of_second, actor="mod"))
+    undoing = acts.finish(undo(hiding, actor="mod"))
+    assert (undoing.message_count, undoing.skipped_count) == (1, 1)
+    first.refresh_from_db()
+    assert first.status == "published"
+    acts.finish(undo(publishing, actor="mod"))
+    acts.finish(undo(hiding, actor="mod"))
+    assert {row.status for row in Message.objects.all()} == {"published"}
+
+
+def test_an_act_is_undone_once(make_message):
+    make_message()
+    batch = acts.finish(acts.hide(Message.objects.all(), actor="mod"))
+    acts.finish(undo(batch, actor="mod"))
+    again = acts.finish(undo(batch, actor="mod"))
+    assert (again.message_count, again.skipped_count) == (0, 0)
+    with pytest.raises(CannotUndo):
+        acts.finish(undo(again, actor="mod"))
+
+
+def test_banning_hides_all_of_a_sender_and_undoing_lifts_it(make_message):
+    make_message("spam", sender=A)
+    make_message("earlier spam", sender=A)
+    make_message("not theirs", sender=B)
+    chosen = Message.objects.filter(content="spam")
+    batch = acts.finish(acts.ban(chosen, actor="mod", lasts=timedelta(days=90)))
+    assert [row.content for row in Message.objects.visible()] == ["not theirs"]
+    rule = Rule.objects.get()
+    assert (rule.kind, rule.pattern, rule.verdict) == ("sender", A.hex(), "refuse")
+    assert rule.expires_at < timezone.now() + timedelta(days=28, minutes=1)
+    acts.finish(undo(batch, actor="mod"))
+    assert not Rule.objects.exists()
+    assert Message.objects.visible().count() == 3
+
+
+def test_hiding_all_of_a_sender_bans_nobody(make_message):
+    make_message("spam", sender=A)
+    make_message("no sender at all")
+    batch = acts.finish(acts.hide_senders(Message.objects.all(), actor="mod"))
+    assert batch.message_count == 2
+    assert not Rule.objects.exists()
+
+
+def test_what_its_author_withdrew_comes_back_as_it_was_before_the_act(make_message):
+    message = make_message(status="withdrawn", status_before="published")
+    batch = acts.finish(acts.hide(Message.objects.all(), actor="mod"))
+    message.refresh_from_db()
+    assert (message.status, message.status_before) == ("withdrawn", "hidden")
+    acts.finish(undo(batch, actor="mod"))
+    message.refresh_from_db()
+    assert (message.status, message.status_before) == ("withdrawn", "published")
+
+
+def test_what_was_erased_meanwhile_is_no_hindrance(make_message):
+    make_message("1")
+    batch = acts.finish(acts.hide(Message.objects.all(), actor="mod"))
+    Message.objects.all().delete()
+    assert acts.finish(undo(batch, actor="mod")).message_count == 0
+
+
+def test_an_edit_by_staff_keeps_the_earlier_words_and_is_undone(make_message):
+    message = make_message("My words", author_name="Ada")
+    assert acts.edit(message, content="Tamer", author_name="Ada", actor="root")
+    assert not acts.edit(message, content="Stale", author_name="Ada", actor="root")
+    message.refresh_from_db()
+    assert (message.content, message.is_edited_by_staff) == ("Tamer", True)
+    assert EarlierText.objects.get().content == "My words"
+    acts.finish(undo(ModerationBatch.objects.get(act=Act.EDIT), actor="root"))
+    message.refresh_from_db()
+    assert (message.content, message.is_edited_by_staff) == ("My words", False)
+    assert [text.content for text in EarlierText.objects.order_by("pk")] == [
+        "My words",
+        "Tamer",
+    ]
+    message.delete()
+    assert not EarlierText.objects.exists()
+
+
+def test_switching_the_mode_is_recorded_and_undone():
+    acts.set_mode("all", actor="mod")
+    assert WallState.objects.get().mode == "all"
+    acts.finish(undo(ModerationBatch.objects.get(), actor="mod"))
+    assert WallState.objects.get().mode == "risky"
+
+
+STATES = st.sampled_from(["published", "held", "hidden", "withdrawn"])
+ACTS = st.tuples(
+    st.sampled_from([acts.publish, acts.hide, acts.hide_senders, acts.ban]),
+    st.sets(st.integers(0, 5), min_size=1),
+)
+
+
+@given(st.lists(STATES, min_size=6, max_size=6), st.lists(ACTS, max_size=8))
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_any_acts_and_the_undoing_of_all_restore_every_status(statuses, sequence):
+    with transaction.atomic():
+        rows = [
+            Message.objects.create(
+                content=f"{number}",
+                status=status,
+                status_before="published" if status == "withdrawn" else "",
+                sender=[A, B, None][number % 3],
+            )
+            for number, status in enumerate(statuses)
+        ]
+        before = state()
+        done = []
+        for act, numbers in sequence:
+            chosen = Message.objects.filter(pk__in=[rows[n].pk for n in numbers])
+            done.append(acts.finish(act(chosen, actor="mod")))
+        for batch in reversed(done):
+            assert acts.finish(undo(batch, actor="mod")).skipped_count == 0
+        assert state() == before
+        assert not Rule.objects.exists()
+        transaction.set_rollback(True)
