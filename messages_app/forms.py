@@ -150,7 +150,7 @@ class ReportForm(VisitorForm):
         label=_("A note for the moderators, if you like"),
         required=False,
         clean_with=text.clean_line,
-        widget=forms.TextInput(attrs={"dir": "auto"}),
+        widget=forms.TextInput(attrs=OWN_DIRECTION),
     )
 
     class Meta:

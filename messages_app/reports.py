@@ -11,13 +11,13 @@ def store(report: Report, senders: list[bytes]) -> bool:
     """Store the report; return False when this sender has reported the message before.
 
     `senders` are the names of the one who reports, this month's first. Enough reports
-    hold the message until a moderator looks, unless one has already kept it.
+    hold the message until a moderator looks, unless one has already kept it. Raises
+    Message.DoesNotExist.
     """
     with transaction.atomic():
         # One report after the other: of two at once, each would miss the other's row.
         message = Message.objects.filter(pk=report.message_id)
-        if not (locked := message.select_for_update().first()):
-            return False
+        locked = message.select_for_update().get()
         others = Report.objects.filter(message=report.message_id)
         if others.filter(sender__in=senders).exists():
             return False

@@ -81,7 +81,7 @@ def give_back(events: QuerySet[ModerationEvent], undoing: ModerationBatch) -> No
     for number in skipped:
         del undone[number]
     chunk = Message.objects.filter(pk__in=undone)
-    restore(chunk, events)
+    restore(chunk, undoing.undoes)
     ModerationEvent.objects.bulk_create(
         record.event(undoing, before[number], now, undoes=undone[number])
         for number, now in chunk.in_bulk().items()
@@ -108,11 +108,11 @@ def changed_later(events: Iterable[ModerationEvent]) -> set[int]:
     }
 
 
-def restore(chunk: MessageQuerySet, events: QuerySet[ModerationEvent]) -> None:
-    """Set the messages to what the events of one act tell of the time before it."""
+def restore(chunk: MessageQuerySet, batch: ModerationBatch | None) -> None:
+    """Set the messages to what the events of an act tell of the time before it."""
+    told = ModerationEvent.objects.filter(batch=batch, message_number=OuterRef("pk"))
 
     def was(field: str) -> Subquery:
-        told = events.filter(message_number=OuterRef("pk"))
         return Subquery(told.values(field)[:1])
 
     decided = {

@@ -102,3 +102,11 @@ def test_script_and_style_stay_small():
     folder = Path(messages_app.__file__).parent / "static/messages_app"
     assert (folder / "wall.js").stat().st_size < 3_000
     assert (folder / "wall.css").stat().st_size < 15_000
+
+
+@pytest.mark.parametrize("address", ["/feed/", "/updates", "/status", "/livez"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_what_can_only_be_read_says_so(db, address, method):
+    response = Client(enforce_csrf_checks=True).generic(method, address)
+    assert response.status_code == 405
+    assert response["Allow"] == "GET, HEAD"

@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from messages_app import languages, reports, senders, throttle
 from messages_app.forms import ReportForm
@@ -17,12 +17,13 @@ from messages_app.views.requests import (
     Refused,
     bad_request,
     read_form,
+    read_only,
     refusals,
     refuse_other_sites,
 )
 
 
-@require_safe
+@read_only
 @cache_control(private=True, no_cache=True)
 def show(request: HttpRequest, number: int) -> HttpResponse:
     """Show a published message between the next newer and the next older one."""
@@ -46,8 +47,8 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
 def report(request: HttpRequest, number: int) -> HttpResponse:
     """Show the form for reporting a message, or take it."""
     if request.method != "POST":
-        get_object_or_404(Message.objects.visible(), pk=number)
-        return show_report(request, number, ReportForm())
+        message = get_object_or_404(Message.objects.visible(), pk=number)
+        return answer_report(request, message, ReportForm())
     form = ReportForm({})
     try:
         with refusals():
@@ -57,12 +58,12 @@ def report(request: HttpRequest, number: int) -> HttpResponse:
             throttle.take("attempt", names[0])
             if not form.is_valid():
                 return show_report(request, number, form, 422)
-            if not Message.objects.filter(pk=number).exists():
-                raise Http404
             form.instance.message_id = number
             with throttle.taking("report", names[0]) as taken:
                 if not reports.store(form.instance, names):
                     taken.give_back()
+    except Message.DoesNotExist as error:
+        raise Http404 from error
     except BadBody as error:
         return bad_request(request, error)
     except Refused as refused:
@@ -83,12 +84,22 @@ def show_report(
         message = Message.objects.visible().filter(pk=number).first()
     except DatabaseError:  # told already, when it was asked to store
         message = None
-    context = {"form": form, "message": message, "number": number}
+    return answer_report(request, message, form, status, headers)
+
+
+def answer_report(
+    request: HttpRequest,
+    message: Message | None,
+    form: ReportForm,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+) -> HttpResponse:
+    context = {"form": form, "message": message}
     html = render_to_string("messages_app/report.html", context, request)
     return HttpResponse(html, status=status, headers=headers)
 
 
-@require_safe
+@read_only
 def thanks(request: HttpRequest) -> HttpResponse:
     """Thank for a report, whatever became of the message."""
     return render(request, "messages_app/thanks.html")

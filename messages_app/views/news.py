@@ -12,14 +12,13 @@ from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.http import http_date
 from django.utils.translation import ngettext
 from django.views.decorators.cache import cache_control
-from django.views.decorators.http import require_safe
 
 from messages_app import languages, page_views, wall_page
 from messages_app.pagination import LARGEST_ID
-from messages_app.views.requests import bad_request, unavailable
+from messages_app.views.requests import bad_request, read_only, unavailable
 
 
-@require_safe
+@read_only
 @cache_control(no_cache=True)  # what was taken down must not be shown from a copy
 def feed(request: HttpRequest) -> HttpResponse:
     """Answer with the newest messages as Atom, or that they are as they were."""
@@ -45,7 +44,7 @@ def own_address(request: HttpRequest) -> str:
     return f"{request.scheme}://{request.get_host()}"
 
 
-@require_safe
+@read_only
 @cache_control(no_store=True)
 def updates(request: HttpRequest) -> HttpResponse:
     """Answer how many messages came to the page after one of it; 204 for none."""

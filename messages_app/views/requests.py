@@ -1,7 +1,7 @@
 """What all addresses share: reading a posted form, and why something is refused."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import unquote_to_bytes
 
@@ -23,6 +23,8 @@ from django.http.request import split_domain_port
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 
 from messages_app import client_address, same_origin, throttle
 
@@ -33,6 +35,11 @@ class HttpResponseSeeOther(HttpResponseRedirect):
     """After a POST: fetch that page with GET. 302 leaves the method open."""
 
     status_code = 303
+
+
+def read_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Answer GET and HEAD, and anything else with 405; there is no form to protect."""
+    return csrf_exempt(require_safe(view))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -9,9 +9,9 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.cache import cache_control, never_cache
-from django.views.decorators.http import require_safe
 
 from messages_app import health, status
+from messages_app.views.requests import read_only
 
 PAPER = "#faf8f4"  # as in wall.css, in the light scheme
 # What is private, costly to answer, or a form about a page that is listed itself.
@@ -25,7 +25,7 @@ Disallow: /*&q=
 """
 
 
-@require_safe
+@read_only
 @never_cache
 def show_status(request: HttpRequest) -> HttpResponse:
     """Show the timestamp that is cached for ten seconds: JSON, or a page to a browser."""
@@ -39,14 +39,14 @@ def show_status(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@require_safe
+@read_only
 @never_cache
 def livez(request: HttpRequest) -> HttpResponse:
     """Tell that this process lives."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
-@require_safe
+@read_only
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
     """Tell whether to send visitors here, and how each part is."""
@@ -54,7 +54,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     return JsonResponse(parts, status=200 if is_ready else 503)
 
 
-@require_safe
+@read_only
 @cache_control(public=True, max_age=3_600)  # seconds
 def manifest(request: HttpRequest) -> HttpResponse:
     """Tell a browser how the wall looks on a home screen."""
@@ -83,7 +83,7 @@ def manifest(request: HttpRequest) -> HttpResponse:
     return JsonResponse(told, content_type="application/manifest+json")
 
 
-@require_safe
+@read_only
 @cache_control(public=True, max_age=3_600)  # seconds
 def robots(request: HttpRequest) -> HttpResponse:
     """Tell search engines what they need not read."""
