@@ -142,6 +142,11 @@ class Migration(migrations.Migration):
             model_name="message",
             name="message_by_status",
         ),
+        # The one of each status serves the wall too.
+        RemoveIndex(
+            model_name="message",
+            name="message_newest_published",
+        ),
         migrations.RunPython(
             # Nobody waits behind this, however long it waits itself.
             replace_words(

@@ -288,17 +288,12 @@ class Message(models.Model):
         # Not of moderators: nobody rewrites a visitor's words lightly, nor in silence.
         permissions = [("edit_text", "Can edit a visitor's words")]
         indexes = [
-            # The wall, newest first: what is not published costs it nothing.
-            models.Index(
-                fields=["-created_at", "-id"],
-                condition=models.Q(status="published"),
-                name="message_newest_published",
-            ),
-            # The moderators' lists, newest first: all, of one status, one sender, ...
-            models.Index(fields=["-created_at", "-id"], name="message_newest"),
+            # The wall, newest first: what is not published costs it nothing. And the
+            # moderators' lists: of another status, of all, of one sender, ...
             models.Index(
                 fields=["status", "-created_at", "-id"], name="message_newest_of_status"
             ),
+            models.Index(fields=["-created_at", "-id"], name="message_newest"),
             models.Index(
                 fields=["sender", "-created_at", "-id"],
                 condition=models.Q(sender__isnull=False),
