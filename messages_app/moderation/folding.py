@@ -1,0 +1,171 @@
+"""Texts so folded that what looks alike is alike: what blocked words are looked for in."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from messages_app.moderation import confusables
+from messages_app.moderation.confusables import LINE, characters
+
+# Never seen: joiners, marks of direction, fillers, variation selectors, tags; and the
+# tatweel, which only draws an Arabic word out.
+INVISIBLE = (
+    "\u00ad\u034f\u061c\u0640\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    "\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+# Marks that any letter may carry, those of Latin, Greek and Cyrillic first of all; and
+# vowel signs of Hebrew and Arabic, which are written or left out. Those of Indic scripts
+# and of kana make other letters, and stay.
+MARKS = (
+    "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1-\u05c7\u0610-\u061a"
+    "\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed\u1ab0-\u1aff"
+    "\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+)
+# Tai scripts, Tibetan, Myanmar, Khmer, kana, Han: no space between words.
+UNSPACED = re.compile(
+    "[\u0e00-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\u3005-\u3007\u3040-\u30ff"
+    "\u31f0-\u31ff\u3400-\u9fff\ua9e0-\ua9ff\uaa60-\uaadf\uf900-\ufaff"
+    "\U0001b000-\U0001b16f\U00020000-\U0003ffff]"
+)
+BECOMES, READINGS = confusables.tables()
+FIRST = str.maketrans(
+    dict.fromkeys(characters(INVISIBLE + MARKS), "")
+    | confusables.by_name(confusables.ENCLOSED, confusables.ENCLOSED_BLOCK)
+    # Digits of any script; and what a domain's labels may be divided by.
+    | {
+        chr(code): str(unicodedata.decimal(chr(code)))
+        for code in range(0x80, 0x20000)
+        if chr(code).isdecimal()
+    }
+    | {"I": LINE, "。": "."}
+)
+SHAPES = str.maketrans(BECOMES)
+# Coarser: letters that share a reading are one. What differs here can never agree.
+COARSE = str.maketrans(
+    confusables.merged((one, other) for one in READINGS for other in READINGS[one])
+)
+# Where words end, so that a phrase is found whatever divides it.
+DIVIDERS = str.maketrans(
+    {
+        chr(code): " "
+        for code in [*range(0x3100), *range(0x1F000, 0x1FB00)]
+        if unicodedata.category(chr(code))[0] in "PSZC"
+    }
+)
+DIVIDED = re.compile(r"(?<=[^\W\d_])[-._*~'’·•^`+=](?=[^\W\d_])")
+# Signs that stand for letters, where each letter stands alone.
+BETWEEN_LETTERS = {at: to for at, to in DIVIDERS.items() if chr(at) not in READINGS}
+SPELLED_OUT = re.compile(r"(?<!\S)\S(?: \S){2,}(?!\S)")
+
+
+def fold(text: str) -> str:
+    """Return the text without what hides a word: each letter as the one it looks like.
+
+    A capital I, which may be an l, is a sign of its own. Folding twice changes nothing.
+    """
+    if text.isascii():
+        folded = text.replace("I", LINE).lower()
+    else:
+        folded = unicodedata.normalize("NFKD", text).translate(FIRST).casefold()
+        # Decomposed once more: there are small letters that only then have a mark.
+        folded = unicodedata.normalize("NFKD", folded).translate(FIRST)
+        folded = unicodedata.normalize("NFC", folded.translate(SHAPES))
+    return " ".join(folded.split())
+
+
+def agree(one: str, other: str) -> bool:
+    """Return whether two folded characters can be read as the same."""
+    return (
+        one == other or other in READINGS.get(one, ()) or one in READINGS.get(other, ())
+    )
+
+
+def is_like(one: str, other: str) -> bool:
+    """Return whether two folded texts can be read as the same."""
+    if one == other:
+        return True
+    # What is a number is no word, nor the other way round; and what only looks like a
+    # word, without one of its letters, is a word of its own script.
+    return (
+        len(one) == len(other)
+        and not (one.isdecimal() or other.isdecimal())
+        and any(a == b or LINE in (a, b) for a, b in zip(one, other, strict=True))
+        and all(map(agree, one, other))
+    )
+
+
+def is_inside_word(text: str, at: int) -> bool:
+    """Return whether no word can begin or end between this character and the last."""
+    sides = text[at - 1 : at + 1] if at else ""
+    return len(sides) == 2 and all(
+        (side.isalnum() or unicodedata.category(side)[0] == "M")
+        and not UNSPACED.match(side)
+        for side in sides
+    )
+
+
+@dataclass(frozen=True)
+class Needle:
+    """A word or phrase that is looked for."""
+
+    text: str
+
+    @cached_property
+    def folded(self) -> str:
+        return fold(self.text.casefold())
+
+    @cached_property
+    def coarse(self) -> str:
+        return self.folded.translate(COARSE)
+
+
+class Haystack:
+    """A text, in all the ways in which a reader may read it."""
+
+    def __init__(self, *texts: str) -> None:
+        lines: list[str] = []
+        joined: list[str] = []
+        for folded in map(fold, texts):
+            words = " ".join(folded.translate(DIVIDERS).split())
+            lines += [folded, words, DIVIDED.sub("", folded)]
+            apart = " ".join(folded.translate(BETWEEN_LETTERS).split())
+            joined += [run.replace(" ", "") for run in SPELLED_OUT.findall(apart)]
+        self.text = "\n".join(dict.fromkeys(lines))
+        self.joined = "\n".join(joined)
+
+    @cached_property
+    def coarse(self) -> str:
+        return self.text.translate(COARSE)
+
+    @cached_property
+    def joined_coarse(self) -> str:
+        return self.joined.translate(COARSE)
+
+    def has(self, needle: Needle, *, anywhere: bool = False) -> bool:
+        """Return whether the word is in it: as a word, or also inside of others."""
+        if not needle.folded:  # nothing of it can be seen
+            return False
+        if needle.coarse in self.coarse and any(
+            anywhere
+            or not (
+                is_inside_word(self.text, at)
+                or is_inside_word(self.text, at + len(needle.folded))
+            )
+            for at in places(needle, self.text, self.coarse)
+        ):
+            return True
+        # Where letters stand one by one, nobody knows where words end.
+        return len(needle.folded) > 2 and any(
+            True for _ in places(needle, self.joined, self.joined_coarse)
+        )
+
+
+def places(needle: Needle, text: str, coarse: str) -> Iterator[int]:
+    """Yield where the word begins in a folded text."""
+    length, at = len(needle.folded), -1
+    while (at := coarse.find(needle.coarse, at + 1)) >= 0:
+        if is_like(text[at : at + length], needle.folded):
+            yield at
