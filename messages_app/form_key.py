@@ -5,6 +5,7 @@ form sent twice carries the same key twice, which is how the second one is recog
 """
 
 import secrets
+import time
 from datetime import timedelta
 
 from django.conf import settings
@@ -34,3 +35,15 @@ def check(key: str) -> None:
         raise Expired from error
     except signing.BadSignature as error:
         raise Forged from error
+
+
+def age(key: str) -> float | None:
+    """Return how many seconds ago the form was shown; None without a key of ours.
+
+    Below zero when the clock of the server that showed it is ahead of this one's.
+    """
+    try:
+        _, _, shown_at = signing.Signer.unsign(signer, key).rpartition(signer.sep)
+    except signing.BadSignature:
+        return None
+    return time.time() - signing.b62_decode(shown_at)

@@ -19,6 +19,10 @@ UNREAD_LENGTH = 10 * CONTENT_CEILING
 # Of the field's text; by the blank placeholder, wall.css knows a field without one.
 OWN_DIRECTION = {"dir": "auto", "placeholder": " "}
 
+# The field that people do not see. Browsers and password managers fill in addresses,
+# names and numbers of all kinds, but no topics.
+HONEYPOT = "topic"
+
 
 class VisitorTextField(forms.CharField):
     """A text cleaned for any script; what cannot be shown is refused, and made visible."""
@@ -204,6 +208,16 @@ class MessageForm(TextForm):
         self.refuse(reason, code=code)
 
     @property
+    def seconds(self) -> float | None:
+        """How long the form was open, if its key tells."""
+        return form_key.age(self.cleaned_data["form_key"])
+
+    @property
+    def is_trapped(self) -> bool:
+        """Whether the field was filled in that no person sees."""
+        return bool(self.data.get(HONEYPOT))
+
+    @property
     def key_to_show(self) -> str:
         """The key of this form, unchanged by a refusal, unless it was the reason."""
         submitted = self.data.get("form_key", "")
@@ -232,10 +246,15 @@ class MessageForm(TextForm):
             with transaction.atomic() if in_transaction else nullcontext():
                 return super().save(commit)
         except IntegrityError:
-            if not (stored := self.stored_before()):
-                raise
+            if stored := self.answer_again():
+                return stored
+            raise
+
+    def answer_again(self) -> Message | None:
+        """Return what this form stored before, if it did, as when it was stored."""
+        stored = self.stored_before()
         # Sent again perhaps because the process that stored it died before it told.
-        if stored.status == Message.Status.PUBLISHED:
+        if stored and stored.status == Message.Status.PUBLISHED:
             wall_cache.forget()
         return stored
 

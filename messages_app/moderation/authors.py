@@ -9,14 +9,21 @@ from messages_app.models import Act, MessageQuerySet
 from messages_app.moderation import record
 
 
-def edit(rows: MessageQuerySet, *, content: str, author_name: str) -> bool:
-    """Replace the text and keep the earlier one; return whether it could be done."""
+def edit(
+    rows: MessageQuerySet, *, content: str, author_name: str, hold_reason: str = ""
+) -> bool:
+    """Replace the text and keep the earlier one; return whether it could be done.
+
+    With a reason, a rule holds the new text until a moderator looks.
+    """
     with transaction.atomic():
         if not (message := rows.select_for_update().first()):
             return False
         if not rows.edit(content=content, author_name=author_name):
             return False
         record.earlier_text(message, record.by_author(Act.EDIT, message))
+        if hold_reason and rows.hold(hold_reason):
+            record.held_by_rule(rows.get())
     return True
 
 

@@ -13,7 +13,8 @@ from django.db import OperationalError, connection
 
 from messages_app import owed, page_views, senders, throttle, wall_cache, wall_page
 from messages_app.breaker import Breaker
-from messages_app.models import EarlierText, Message
+from messages_app.models import EarlierText, Message, WallState
+from messages_app.moderation import judge
 
 # What the embedded wall has no server for is no test of it.
 collect_ignore = ["browser"]  # named by `make test-browser`
@@ -41,6 +42,7 @@ def isolated(settings, tmp_path, monkeypatch):
     monkeypatch.setattr(wall_cache, "owed", owed.OwedTokens())
     monkeypatch.setattr(wall_page, "breaker", Breaker("The list of messages"))
     monkeypatch.setattr(senders, "salts", senders.Salts())
+    monkeypatch.setattr(judge, "memory", judge.Memory())
     monkeypatch.setattr(throttle, "counters", throttle.Counters(prefix))
     wall_page.is_told.clear()
     wall_cache.own.clear()
@@ -105,6 +107,12 @@ def make_message(db, django_capture_on_commit_callbacks):
             return Message.objects.create(content=content, **fields)
 
     return make
+
+
+@pytest.fixture
+def unhurried(db):
+    """Hold no form because it came back fast, as all forms of tests do."""
+    WallState.objects.update_or_create(pk=1, defaults={"fast_seconds": 0})
 
 
 @pytest.fixture

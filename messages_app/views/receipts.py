@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from messages_app import receipts, recent_posts, senders, throttle
 from messages_app.forms import TextForm
 from messages_app.models import Message
-from messages_app.moderation import authors
+from messages_app.moderation import authors, judge
 from messages_app.pagination import Cursor
 from messages_app.views.requests import (
     BadBody,
@@ -21,6 +21,7 @@ from messages_app.views.requests import (
     read_form,
     refusals,
     refuse_other_sites,
+    refused_by_rule,
     too_many,
 )
 
@@ -78,7 +79,10 @@ def act(action: str, cursor: Cursor, form: TextForm | None) -> bool:
     if form:
         if not form.is_valid():
             return False
-        is_done = authors.edit(rows, **form.cleaned_data)
+        verdict = judge.judge_edit(**form.cleaned_data)
+        if verdict.status == verdict.REFUSED:
+            raise refused_by_rule(verdict)
+        is_done = authors.edit(rows, **form.cleaned_data, hold_reason=verdict.reason)
     elif action == "withdraw":
         done_before = rows.filter(status=Message.Status.WITHDRAWN)
         is_done = authors.withdraw(rows) or done_before.exists()

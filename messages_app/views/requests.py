@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from urllib.parse import unquote_to_bytes
 
 from django.core.exceptions import (
@@ -21,12 +22,15 @@ from django.http import (
 )
 from django.http.request import split_domain_port
 from django.template.loader import render_to_string
+from django.utils import formats
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from messages_app import client_address, same_origin, throttle
+from messages_app.models import Message
+from messages_app.moderation.rules import Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +110,31 @@ def too_many(error: throttle.TooMany) -> Refused:
             "Try again in %(count)d second.", "Try again in %(count)d seconds.", seconds
         ) % {"count": seconds}
     return Refused(429, "too_many", f"{what} {wait}", retry_after=seconds)
+
+
+def refused_by_rule(verdict: Verdict) -> Refused:
+    """Return the refusal of what a moderator's rule does not take: never by which word."""
+    reason = {
+        Message.Reason.WORD: _(
+            "This holds words that this wall does not take. Change your text, "
+            "which is kept here, and send it again."
+        ),
+        Message.Reason.DOMAIN: _(
+            "This links to a site that this wall does not take. Remove the link and "
+            "send it again."
+        ),
+    }.get(Message.Reason(verdict.reason))
+    return Refused(422, verdict.reason, reason or banned(verdict.until))
+
+
+def banned(until: datetime | None) -> str:
+    if until is None:
+        return str(Message.Reason.BANNED.label)
+    time = formats.date_format(until.astimezone(UTC), "DATETIME_FORMAT")
+    return _(
+        "Nothing can be posted from your network until %(time)s UTC. "
+        "Keep your text until then, and send it again."
+    ) % {"time": time}
 
 
 def refuse_other_sites(request: HttpRequest) -> None:

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import csrf_exempt
@@ -19,6 +19,7 @@ from messages_app import (
 )
 from messages_app.forms import MessageForm, SearchForm
 from messages_app.models import Message
+from messages_app.moderation import judge, record
 from messages_app.pagination import BadCursor, Cursor
 from messages_app.views.requests import (
     BadBody,
@@ -28,6 +29,7 @@ from messages_app.views.requests import (
     read_form,
     refusals,
     refuse_other_sites,
+    refused_by_rule,
     too_many,
     unavailable,
 )
@@ -113,7 +115,7 @@ def post(request: HttpRequest) -> HttpResponse:
 def store(request: HttpRequest, form: MessageForm) -> Message | None:
     """Return the message that this form stored, now or before; None for a bad form.
 
-    Raises DatabaseError, and TooMany for one more than this sender, or all, may send.
+    Raises DatabaseError, Refused by a rule, and TooMany for one more than this sender, or all, may send.
     """
     sender = senders.find(request)
     try:
@@ -122,9 +124,8 @@ def store(request: HttpRequest, form: MessageForm) -> Message | None:
             return None
         if stored := recent_posts.find(request, form.instance):
             return stored
-        form.instance.sender = sender
         with throttle.taking("post", sender) as taken:
-            message = form.save()
+            message = judge_and_save(request, form)
             if message is not form.instance:
                 taken.give_back()  # sent again: only what is accepted counts
             return message
@@ -134,6 +135,31 @@ def store(request: HttpRequest, form: MessageForm) -> Message | None:
         if stored is None:
             raise
         return stored
+
+
+def judge_and_save(request: HttpRequest, form: MessageForm) -> Message:
+    """Store the message as the rules decide; or return what this form stored before.
+
+    Raises Refused.
+    """
+    names, message = senders.find_all(request), form.instance
+    facts = judge.find_facts(message.content, names, form.digest())
+    if facts.is_resent and (stored := form.answer_again()):
+        return stored
+    verdict = judge.judge(
+        facts, message, senders=names, seconds=form.seconds, is_trapped=form.is_trapped
+    )
+    if verdict.status == verdict.REFUSED:
+        raise refused_by_rule(verdict)
+    message.sender = names[0]
+    message.status, message.reason = verdict.status, verdict.reason
+    if message.status == Message.Status.PUBLISHED:
+        return form.save()
+    with transaction.atomic():
+        stored = form.save()
+        if stored is message:
+            record.held_by_rule(message)
+    return stored
 
 
 def refuse(
