@@ -107,6 +107,19 @@ class Environment:
             return default
         return f"[{address}]" if address.version == 6 else str(address)
 
+    def path(self, name: str, default: str, *, taken: list[str]) -> str:
+        """Return a path below the root as URL patterns want it: `admin/`.
+
+        It may not begin with a word that is taken.
+        """
+        value = self.text(name, default)
+        if not re.fullmatch(r"([A-Za-z0-9_-]{1,64}/){1,4}", value):
+            self.problem(name, f"should be a path like {default!r}, not {value!r}")
+            return default
+        if value.partition("/")[0] in taken:
+            self.problem(name, f"should not be among the wall's pages: {value!r} is")
+        return value
+
     def hosts(self, name: str, default: list[str]) -> list[str]:
         """Return host names as ALLOWED_HOSTS wants them: no scheme, no port, no path."""
         hosts = self.words(name, default)

@@ -160,8 +160,9 @@ def when_ready(server: Any) -> None:
     """Tell where the wall is, and how to get in as a moderator."""
     server.log.info(
         "The wall is at http://%s (Ctrl-C ends it). To make a moderator: "
-        "make moderator (or manage.py createsuperuser), then sign in at /admin/.",
+        "make moderator (or manage.py createsuperuser), then sign in at /%s.",
         bind,
+        settings.ADMIN_PATH,
     )
 
 

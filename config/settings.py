@@ -103,7 +103,7 @@ CONTENT_SECURITY_POLICY = {
 
 INSTALLED_APPS = [
     "messages_app",
-    "django.contrib.admin",
+    "config.apps.DeskConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -129,6 +129,9 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "config.urls"
+# With what the public addresses begin; compared with them by a test.
+PUBLIC_PATHS = ["feed", "livez", "log", "manifest.webmanifest", "messages", "readyz"]
+PUBLIC_PATHS += ["receipts", "reports", "robots.txt", "static", "status", "updates"]
 WSGI_APPLICATION = "config.wsgi.application"
 
 TEMPLATES = [
@@ -233,6 +236,10 @@ CACHES = {
 FILE_UPLOAD_HANDLERS = ["messages_app.uploads.NoUploads"]
 
 # Users: moderators only, visitors have no account
+
+# Where their desk is. Public pages never link to it.
+ADMIN_PATH = env.path("ADMIN_PATH", "admin/", taken=PUBLIC_PATHS)
+LOGIN_URL, LOGIN_REDIRECT_URL = "admin:login", "admin:index"
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

@@ -44,6 +44,16 @@ def problems(variables, read):
             "L should be one of INFO, not 'LOUD'.",
         ),
         (
+            {"P": "desk"},
+            lambda e: e.path("P", "admin/", taken=[]),
+            "P should be a path like 'admin/', not 'desk'.",
+        ),
+        (
+            {"P": "feed/desk/"},
+            lambda e: e.path("P", "admin/", taken=["feed"]),
+            "P should not be among the wall's pages: 'feed/desk/' is.",
+        ),
+        (
             {"H": "https://a.example"},
             lambda e: e.hosts("H", []),
             "H should be names like wall.example or .example, not 'https://a.example'.",
@@ -234,4 +244,17 @@ def test_a_rate_is_of_one_sender_or_of_all():
     assert [str(rate) for rate in sender] == ["2 per 1 minute", "9 per 1 hour"]
     assert [str(rate) for rate in everyone] == ["5 per 1 minute"]
     assert env.rates("OFF", "1/minute") == ([], [])
+    assert not env.problems
+
+
+@pytest.mark.parametrize(
+    "value", ["/desk/", "a//b/", "../", "d\u00e9sk/", "a b/", "<int:x>/", "a/" * 5, "/"]
+)
+def test_a_path_is_words_that_each_end_in_a_slash(value):
+    assert problems({"P": value}, lambda e: e.path("P", "admin/", taken=[]))
+
+
+def test_a_path_may_have_several_words():
+    env = Environment({"P": "feeds/desk-2/"})
+    assert env.path("P", "admin/", taken=["feed"]) == "feeds/desk-2/"
     assert not env.problems

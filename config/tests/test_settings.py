@@ -102,6 +102,35 @@ def test_the_address_of_the_site_is_a_name():
         assert "SITE_ADDRESS should be" in manage("check", SITE_ADDRESS=nonsense).stderr
 
 
+DESK = """
+import types
+from runpy import run_path
+from django.test import Client
+for address in ["/desk/login/", "/admin/login/"]:
+    print(Client().get(address, headers={"host": "localhost"}).status_code)
+info = lambda line, *parts: print(line % parts)
+log = types.SimpleNamespace(info=info)
+run_path("config/gunicorn.py")["when_ready"](types.SimpleNamespace(log=log))
+"""
+
+
+def test_the_desk_can_be_somewhere_else():
+    ran = manage("shell", "--no-imports", "-c", DESK, ADMIN_PATH="desk/", DEBUG="true")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("200\n404\n")
+    assert "sign in at /desk/." in ran.stdout
+
+
+def test_the_desk_cannot_be_where_a_public_page_is():
+    from config import settings
+    from messages_app.urls import urlpatterns
+
+    first = {str(pattern.pattern).partition("/")[0] for pattern in urlpatterns}
+    assert first - {""} <= set(settings.PUBLIC_PATHS)
+    ran = manage("check", ADMIN_PATH="feed/")
+    assert "ADMIN_PATH should not be among the wall's pages" in ran.stderr
+
+
 def test_secrets_come_from_files(tmp_path):
     for name, secret in FULL.items():
         (tmp_path / name).write_text(secret + "\n")

@@ -60,7 +60,6 @@ def test_manifest_and_robots_are_what_they_say_and_kept_for_an_hour(client):
 @pytest.mark.parametrize(
     "address",
     [
-        "/admin/login/",
         "/receipts/abc/",
         "/messages/1/report/",
         "/?q=word",
@@ -74,6 +73,11 @@ def test_search_engines_are_kept_out_of(client, address):
 @pytest.mark.parametrize("address", ["/", "/?lang=ar", "/?before=1-2", "/messages/1/"])
 def test_search_engines_may_read(client, address):
     assert not is_kept_out(client.get("/robots.txt").text, address)
+
+
+def test_search_engines_are_not_told_where_the_desk_is_and_do_not_list_it(client):
+    assert "admin" not in client.get("/robots.txt").text
+    assert 'name="robots" content="NONE' in client.get("/admin/login/").text
 
 
 def is_kept_out(robots, address):
