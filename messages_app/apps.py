@@ -1,6 +1,7 @@
-"""The app's name; loads its checks."""
+"""The app's name; loads its checks, and what follows each migrate."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -9,4 +10,6 @@ class MessagesAppConfig(AppConfig):
     verbose_name = _("Message wall")
 
     def ready(self) -> None:
-        from messages_app import checks  # noqa: F401 - importing registers them
+        from messages_app import checks, roles  # noqa: F401 - importing registers them
+
+        post_migrate.connect(roles.make_moderators, sender=self)
