@@ -240,6 +240,12 @@ FILE_UPLOAD_HANDLERS = ["messages_app.uploads.NoUploads"]
 # Where their desk is. Public pages never link to it.
 ADMIN_PATH = env.path("ADMIN_PATH", "admin/", taken=PUBLIC_PATHS)
 LOGIN_URL, LOGIN_REDIRECT_URL = "admin:login", "admin:index"
+# A working day after signing in they are asked again, and when they close the browser,
+# which may be a borrowed one. (Some browsers bring their cookies back: hence both.)
+SESSION_COOKIE_AGE = env.number(
+    "WALL_SESSION_SECONDS", 43_200, at_least=300, at_most=1_209_600
+)
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -337,7 +343,11 @@ RATES = {
     "report": env.rates("WALL_REPORT_RATE", "10/minute, 50/hour, all 300/minute"),
     "search": env.rates("WALL_SEARCH_RATE", "30/minute, all 600/minute"),
     "receipt": env.rates("WALL_RECEIPT_RATE", "60/minute, all 6000/minute"),
+    # Of those that fail. For all, since each costs a third of a second of a core.
+    "sign-in": env.rates("WALL_LOGIN_RATE", "10/minute, 50/hour, all 120/minute"),
 }
+# No stranger's attempts keep those out who were in before.
+RATES["sign-in from a known browser"] = RATES["sign-in"]._replace(all=[])
 
 env.refuse_nonsense(prefix="WALL_")
 SECRET_KEY = SECRET_KEY or secret_key_of_this_copy()

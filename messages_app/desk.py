@@ -3,9 +3,28 @@
 Not in messages_app/admin/, which registers with it: importing this would import that first.
 """
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+
+from messages_app import sign_in
 
 
 class Desk(admin.AdminSite):
     site_header = site_title = settings.WALL_TITLE
+    login_form = sign_in.SignInForm
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Let staff in; tell who tries too often when to try again."""
+        response = super().login(request, extra_context)
+        form = (getattr(response, "context_data", None) or {}).get("form")
+        if refusal := getattr(form, "refusal", None):
+            response.status_code = refusal.status
+            response["Retry-After"] = refusal.headers["Retry-After"]
+        elif request.method == "POST" and response.status_code == 302:
+            sign_in.remember_browser(response, request.user.get_username())
+        return response

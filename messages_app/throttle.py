@@ -91,10 +91,13 @@ class Counters:
 counters = Counters()
 
 
-def take(action: str, sender: bytes) -> Taken:
-    """Count one more of this action, a key of settings.RATES; raise TooMany."""
+def take(action: str, *whose: bytes) -> Taken:
+    """Count one more of this action, a key of settings.RATES; raise TooMany.
+
+    It counts for each of `whose`: a sender, or what else is told apart by 16 bytes.
+    """
     rates = settings.RATES[action]
-    limits = [(rate, action, sender.hex()) for rate in rates.sender]
+    limits = [(rate, action, who.hex()) for who in whose for rate in rates.sender]
     limits += [(rate, action, "all") for rate in rates.all]
     return counters.take(limits)
 
