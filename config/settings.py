@@ -111,6 +111,9 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "csp",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
 ]
 
 MIDDLEWARE = [
@@ -123,6 +126,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "messages_app.middleware.DatabaseAway",
@@ -240,6 +244,8 @@ FILE_UPLOAD_HANDLERS = ["messages_app.uploads.NoUploads"]
 # Where their desk is. Public pages never link to it.
 ADMIN_PATH = env.path("ADMIN_PATH", "admin/", taken=PUBLIC_PATHS)
 LOGIN_URL, LOGIN_REDIRECT_URL = "admin:login", "admin:index"
+# Who has a device is asked for its code in any case; here, whether all must have one.
+ADMIN_TWO_FACTOR = env.flag("ADMIN_TWO_FACTOR", default=False)
 # A working day after signing in they are asked again, and when they close the browser,
 # which may be a borrowed one. (Some browsers bring their cookies back: hence both.)
 SESSION_COOKIE_AGE = env.number(
@@ -317,6 +323,7 @@ LOGGING = {
 # Message wall
 
 WALL_TITLE = env.text("WALL_TITLE", "Message Wall")
+OTP_TOTP_ISSUER = WALL_TITLE  # by which an app names a moderator's account
 WALL_PAGE_SIZE = env.number("WALL_PAGE_SIZE", 50, at_most=500)  # messages
 WALL_MESSAGE_MAX_LENGTH = env.number(  # characters (code points)
     "WALL_MESSAGE_MAX_LENGTH", 1_000, at_most=10_000

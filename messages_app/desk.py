@@ -15,6 +15,14 @@ from messages_app import sign_in
 class Desk(admin.AdminSite):
     site_header = site_title = settings.WALL_TITLE
     login_form = sign_in.SignInForm
+    login_template = "admin/sign_in.html"
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Return whether this is staff, and by a second factor where one is asked for."""
+        is_staff = super().has_permission(request)
+        if is_staff and settings.ADMIN_TWO_FACTOR:
+            return bool(request.user.is_verified())  # type: ignore[union-attr]
+        return is_staff
 
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -10,14 +10,17 @@ import logging
 import secrets
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy as _
 
-from messages_app import senders, throttle
+from messages_app import second_factor, senders, throttle
 from messages_app.views.requests import Refused, too_many
 
 logger = logging.getLogger(__name__)
@@ -27,8 +30,28 @@ SECONDS = 180 * 86_400  # a browser stays known
 
 
 class SignInForm(AdminAuthenticationForm):
-    """Name and password, which are looked at only so often."""
+    """Name, password and code, which are looked at only so often."""
 
+    code = forms.CharField(
+        label=_("Code from your app, if you use one"),
+        required=False,
+        max_length=32,
+        widget=forms.TextInput(
+            {"autocomplete": "one-time-code", "autocapitalize": "none"}
+        ),
+    )
+    error_messages = {
+        **AdminAuthenticationForm.error_messages,
+        # Whatever is wrong: who guesses is not told that the password was right.
+        "invalid_login": _(
+            "This is not right. Check name and password, and the code, if you use one: "
+            "each counts once, and after a wrong one wait for the next."
+        ),
+        "no_device": _(
+            "Signing in needs a code here, and your account has no device for one. Ask "
+            "a superuser to add it; the very first is made by manage.py addstatictoken."
+        ),
+    }
     refusal: Refused | None = None
 
     def clean(self) -> dict[str, Any]:
@@ -50,6 +73,21 @@ class SignInForm(AdminAuthenticationForm):
             raise
         taken.give_back()
         return self.cleaned_data
+
+    def confirm_login_allowed(self, user: User) -> None:
+        """Raise ValidationError for one who is not staff or lacks the second factor."""
+        super().confirm_login_allowed(user)
+        code = self.cleaned_data.get("code", "")
+        try:
+            device = second_factor.find_device(user, code)
+        except second_factor.NoDevice as error:
+            if settings.ADMIN_TWO_FACTOR:
+                told = self.error_messages["no_device"]
+                raise ValidationError(told, code="no_device") from error
+            return
+        if device is None:
+            raise self.get_invalid_login_error()
+        user.otp_device = device  # type: ignore[attr-defined]
 
 
 def take(request: HttpRequest, name: str) -> throttle.Taken:
