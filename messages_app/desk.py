@@ -8,8 +8,10 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 
 from messages_app import sign_in
+from messages_app.models import WallState
 
 
 class Desk(admin.AdminSite):
@@ -36,3 +38,12 @@ class Desk(admin.AdminSite):
         elif request.method == "POST" and response.status_code == 302:
             sign_in.remember_browser(response, request.user.get_username())
         return response
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """Show what there is, and how strictly the wall is moderated just now."""
+        context = extra_context or {}
+        if request.user.has_perm("messages_app.view_wallstate"):
+            context["wall_state"] = WallState.objects.current()
+        return super().index(request, context)

@@ -2,5 +2,6 @@
 
 from messages_app.admin.devices import AppAdmin, RecoveryAdmin
 from messages_app.admin.messages import MessageAdmin
+from messages_app.admin.wall import WallStateAdmin
 
-__all__ = ["AppAdmin", "MessageAdmin", "RecoveryAdmin"]
+__all__ = ["AppAdmin", "MessageAdmin", "RecoveryAdmin", "WallStateAdmin"]

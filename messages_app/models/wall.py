@@ -117,3 +117,7 @@ class WallState(models.Model):
         order = list(Mode)
         asked = [Mode(mode) for mode in (self.mode, self.valve_mode) if mode]
         return max(asked, key=order.index)
+
+    def is_raised_by_valve(self) -> bool:
+        """Return whether the flood valve asks for more than the moderators do."""
+        return self.get_effective_mode() != self.mode

@@ -187,12 +187,26 @@ def set_mode(mode: Mode, *, actor: str) -> None:
         WallState.objects.current()
         state = WallState.objects.select_for_update().get(pk=1)
         if state.mode != mode:
-            batch = ModerationBatch.objects.create(act=Act.MODE, actor=actor)
-            ModerationEvent.objects.create(
-                batch=batch,
-                act=Act.MODE,
-                actor=actor,
-                from_status=state.mode,
-                to_status=mode,
-            )
+            record_mode(state.mode, mode, actor)
             WallState.objects.filter(pk=1).update(mode=mode)
+
+
+def open_valve(*, actor: str) -> bool:
+    """End what the flood valve asks for; return False if it asks for nothing any more.
+
+    Undoing this makes the wall as strict again by the moderators' own mode.
+    """
+    with transaction.atomic():
+        state = WallState.objects.select_for_update().filter(pk=1).first()
+        if state is None or not state.valve_mode:
+            return False
+        record_mode(state.get_effective_mode(), state.mode, actor)
+        WallState.objects.filter(pk=1).update(valve_mode="", valve_at=None)
+    return True
+
+
+def record_mode(before: str, after: str, actor: str) -> None:
+    batch = ModerationBatch.objects.create(act=Act.MODE, actor=actor)
+    ModerationEvent.objects.create(
+        batch=batch, act=Act.MODE, actor=actor, from_status=before, to_status=after
+    )

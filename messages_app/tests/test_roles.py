@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from messages_app import roles
-from messages_app.models import Message
+from messages_app.models import Message, WallState
 
 LIST = "/admin/messages_app/message/"
 
@@ -92,6 +92,16 @@ def deletes(client, message):
     return not Message.objects.filter(pk=message.pk).exists()
 
 
+def switches_the_mode(client, message):
+    state = WallState.objects.current()
+    form = {field.name: getattr(state, field.name) for field in state._meta.fields}
+    known = {f"initial-{name}": value for name, value in form.items()}
+    sent = {**form, **known, "mode": "all"}
+    sent = {name: "" if value is None else value for name, value in sent.items()}
+    client.post("/admin/messages_app/wallstate/1/change/", sent)
+    return WallState.objects.get().mode == "all"
+
+
 def has(right):
     """Ask by permission, as the page that needs it does."""
     app = apps.get_app_config("messages_app").label
@@ -112,9 +122,11 @@ TABLE = {
     "see what was done": (has("view_moderationbatch"), [False, False, True, True]),
     "write a rule": (has("add_rule"), [False, False, True, True]),
     "delete a rule": (has("delete_rule"), [False, False, True, True]),
+    "switch the mode": (switches_the_mode, [False, False, True, True]),
     "edit a text": (has("edit_text"), [False, False, False, True]),
     "delete for good": (deletes, [False, False, False, True]),
     "see users": (opens("/admin/auth/user/"), [False, False, False, True]),
+    "see devices": (opens("/admin/otp_totp/totpdevice/"), [False, False, False, True]),
     "see groups": (opens("/admin/auth/group/"), [False, False, False, True]),
 }
 
