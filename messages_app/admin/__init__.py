@@ -2,6 +2,13 @@
 
 from messages_app.admin.devices import AppAdmin, RecoveryAdmin
 from messages_app.admin.messages import MessageAdmin
+from messages_app.admin.rules import RuleAdmin
 from messages_app.admin.wall import WallStateAdmin
 
-__all__ = ["AppAdmin", "MessageAdmin", "RecoveryAdmin", "WallStateAdmin"]
+__all__ = [
+    "AppAdmin",
+    "MessageAdmin",
+    "RecoveryAdmin",
+    "RuleAdmin",
+    "WallStateAdmin",
+]

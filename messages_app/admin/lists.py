@@ -2,7 +2,8 @@
 
 from typing import Any, cast
 
-from django.contrib.admin.views.main import ChangeList
+from django.contrib import admin
+from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -38,3 +39,25 @@ class UncountedChangeList(ChangeList):
         super().get_results(request)
         # The search form shows a number when these two differ. None was counted.
         self.full_result_count = self.result_count
+
+
+class UncountedAdmin(admin.ModelAdmin):
+    """What is listed and searched without ever counting it."""
+
+    paginator = UncountedPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # each would be a count
+    list_max_show_all = 0
+
+    def get_paginator(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> Paginator:
+        try:
+            number = int(request.GET.get(PAGE_VAR, 1))  # as ChangeList reads it
+        except ValueError:
+            number = 1
+        number = min(max(number, 1), 1_000_000)
+        return self.paginator(*args, page_number=number, **kwargs)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return UncountedChangeList

@@ -5,15 +5,13 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib import messages as notices
-from django.contrib.admin.views.main import PAGE_VAR
-from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.utils.text import Truncator
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from messages_app import languages
-from messages_app.admin.lists import UncountedChangeList, UncountedPaginator
+from messages_app.admin.lists import UncountedAdmin
 from messages_app.models import Message, MessageQuerySet, Report
 
 
@@ -42,7 +40,7 @@ class StatusForm(forms.ModelForm):
 
 
 @admin.register(Message)
-class MessageAdmin(admin.ModelAdmin):
+class MessageAdmin(UncountedAdmin):
     list_display = ["excerpt", "author", "created_at", "status"]
     list_filter = ["status"]
     search_fields = ["content", "author_name"]
@@ -54,34 +52,15 @@ class MessageAdmin(admin.ModelAdmin):
     inlines = [ReportInline]
     actions = ["publish", "hide"]
     ordering = ["-id"]  # by the primary key, whatever the status
-    paginator = UncountedPaginator
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER  # each would be a count
-    list_max_show_all = 0
 
     class Media:
         css = {"all": ["messages_app/admin.css"]}
-
-    def get_paginator(
-        self, request: HttpRequest, *args: Any, **kwargs: Any
-    ) -> Paginator:
-        try:
-            number = int(request.GET.get(PAGE_VAR, 1))  # as ChangeList reads it
-        except ValueError:
-            number = 1
-        number = min(max(number, 1), 1_000_000)
-        return self.paginator(*args, page_number=number, **kwargs)
 
     def lookup_allowed(
         self, lookup: str, value: Any, request: HttpRequest | None = None
     ) -> bool:
         """Allow the list's own filter, and no other question in the address."""
         return lookup == "status__exact" and value in Message.Status.values
-
-    def get_changelist(
-        self, request: HttpRequest, **kwargs: Any
-    ) -> type[UncountedChangeList]:
-        return UncountedChangeList
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Messages are written on the wall."""

@@ -68,7 +68,10 @@ def newest(messages: MessageQuerySet, count: int) -> MessageQuerySet:
 def find_facts(content: str, senders: Sequence[bytes], digest: bytes | None) -> Facts:
     """Return what is to be known before a post is judged."""
     now = timezone.now()
-    same = newest(Message.objects.all(), MOST_COMPARED).filter(content=content)
+    # How far back and how many is asked as the wall's row said at the last post.
+    since = now - timedelta(minutes=memory.state.repeat_minutes)
+    recent = Message.objects.filter(created_at__gt=since)
+    same = newest(recent, MOST_COMPARED).filter(content=content)
     hidden = Q(status=Message.Status.HIDDEN) | Q(status_before=Message.Status.HIDDEN)
     was_hidden = Q()
     for sender in senders:  # one by one, for each is read from its index

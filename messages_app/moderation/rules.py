@@ -218,13 +218,14 @@ def held_wall(post: Post, book: Book) -> Verdict | None:
     return hold(Reason.MODE) if book.mode == Mode.ALL else None
 
 
-RULES: list[Callable[[Post, Book], Verdict | None]] = [
-    # What moderators wrote: what is refused before what is held.
-    *(
-        partial(rule, verdict=verdict)
-        for verdict in (REFUSE, HOLD)
-        for rule in (listed_sender, listed_word, listed_domain)
-    ),
+# What moderators wrote: what is refused before what is held.
+LISTED: list[Callable[[Post, Book], Verdict | None]] = [
+    partial(rule, verdict=verdict)
+    for verdict in (REFUSE, HOLD)
+    for rule in (listed_sender, listed_word, listed_domain)
+]
+RULES = [
+    *LISTED,
     honeypot,
     open_wall,
     # What is only risky.

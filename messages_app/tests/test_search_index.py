@@ -128,7 +128,9 @@ def test_a_search_waits_for_no_lock_and_its_limits_end_with_it(make_message):
 
 @pytest.mark.django_db(transaction=True)
 def test_the_index_is_built_anew_over_half_of_one_and_takes_its_time():
-    migration = importlib.import_module("messages_app.migrations.0005_moderation_indexes")
+    migration = importlib.import_module(
+        "messages_app.migrations.0005_moderation_indexes"
+    )
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE pg_index SET indisvalid = false WHERE indexrelid = "
