@@ -323,6 +323,17 @@ def test_a_resent_form_is_answered_like_the_first_and_is_no_repetition(
     assert not Notice.objects.exists()
 
 
+def test_a_resent_form_is_not_refused_by_a_rule_that_came_later(
+    post, client, rule, monkeypatch
+):
+    key = key_of_age(60, monkeypatch)
+    first = post("Win at the casino", form_key=key)
+    client.cookies.clear()
+    rule("word", "casino", "refuse")
+    again = post("Win at the casino", form_key=key)
+    assert (again.status_code, again["Location"]) == (303, first["Location"])
+
+
 @pytest.mark.parametrize("count", [0, 300])
 def test_the_facts_take_one_query(rule, state, count, django_assert_num_queries):
     state(mode="risky")
