@@ -112,8 +112,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "csp",
     "django_otp",
-    "django_otp.plugins.otp_totp",
-    "django_otp.plugins.otp_static",
+    "config.apps.CodesConfig",
+    "config.apps.RecoveryCodesConfig",
 ]
 
 MIDDLEWARE = [
