@@ -65,6 +65,15 @@ def reported(message: Message, *, is_held: bool) -> None:
     Notice.objects.create(kind=Notice.Kind.REPORTED)
 
 
+def valve_moved(before: str, after: str, reason: str) -> None:
+    """Record that the flood valve changed the wall's mode, in that transaction."""
+    batch = ModerationBatch.objects.create(act=Act.MODE, reason=reason)
+    ModerationEvent.objects.create(
+        batch=batch, act=Act.MODE, from_status=before, to_status=after, reason=reason
+    )
+    Notice.objects.create(kind=Notice.Kind.MODE)
+
+
 def by_author(act: Act, message: Message) -> ModerationEvent:
     """Record what the author does to a message, in the transaction that does it."""
     return ModerationEvent.objects.create(

@@ -15,7 +15,7 @@ from messages_app.models import (
     ModerationEvent,
     WallState,
 )
-from messages_app.moderation import record
+from messages_app.moderation import record, valve
 from messages_app.moderation.acts import CHUNK, Progress
 
 
@@ -55,7 +55,8 @@ def undo_mode(batch: ModerationBatch, undoing: ModerationBatch) -> None:
     """Switch the wall back to the mode from before, if it has not been switched since."""
     for switch in batch.events.filter(act=Act.MODE, undone_by__isnull=True):
         state = WallState.objects.filter(pk=1, mode=switch.to_status)
-        if state.update(mode=switch.from_status):
+        is_of_valve = switch.reason in (valve.FLOOD, valve.CALM)
+        if valve.undo(switch) if is_of_valve else state.update(mode=switch.from_status):
             ModerationEvent.objects.create(
                 batch=undoing,
                 act=undoing.act,
