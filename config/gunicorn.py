@@ -59,9 +59,7 @@ class Worker(ThreadWorker):
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Tell by `/readyz` that this process is ending, and let requests end."""
-        from django.apps import apps
-
-        if apps.ready:  # not while the worker is still starting
+        if self.booted:  # not while the worker starts, perhaps in the midst of an import
             from messages_app import health
 
             health.stop()
@@ -168,9 +166,7 @@ def when_ready(server: Any) -> None:
 
 def worker_exit(server: Any, worker: Any) -> None:
     """Deliver what Redis is still owed, and keep the views since the last fold."""
-    from django.apps import apps
-
-    if apps.ready:  # not when a worker fails before Django is set up
+    if worker.booted:  # not one that ends or fails while it starts
         from messages_app import page_views, wall_cache
 
         wall_cache.owed.pay()
