@@ -5,16 +5,19 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
+from email.utils import parseaddr
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import environ
 import limits
 import redis
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
 
 YES = {"1", "true", "yes", "on"}
 NO = {"0", "false", "no", "off"}
+MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
 HOST = r"([a-zA-Z0-9_.-]+|\[[0-9a-fA-F:.]+\])"
 
 
@@ -176,6 +179,40 @@ class Environment:
         except (ValueError, TypeError):
             self.problem(name, "should be like redis://:password@host:6379/0")
         return url
+
+    def mail_server(self, name: str) -> dict[str, Any]:
+        """Return Django's settings for the URL of a mail server; none for `off`."""
+        url = self.secret(name)
+        if url in {"", "off"}:
+            return {}
+        try:
+            parts = urlsplit(url)
+            usual_port = MAIL_PORTS[parts.scheme]
+            if not parts.hostname or parts.path.strip("/") or parts.query:
+                raise ValueError
+            server: dict[str, Any] = environ.Env.email_url_config(url)
+            server["EMAIL_PORT"] = parts.port or usual_port
+        except (KeyError, ValueError):
+            # The URL itself is not shown: it holds the password.
+            self.problem(
+                name, "should be like smtp+tls://user:password@mail.example:587"
+            )
+            return {}
+        return server
+
+    def mail_address(self, name: str, default: str) -> str:
+        """Return an e-mail address, perhaps with a name: `Wall <wall@wall.example>`."""
+        value = self.text(name, default)
+        try:
+            # Line ends would begin another header of the e-mail.
+            _, address = parseaddr(value)
+            if len(value.splitlines()) != 1:
+                raise ValidationError(value)
+            validate_email(address)
+        except ValidationError:
+            self.problem(name, f"should be like wall@wall.example, not {value!r}")
+            return default
+        return value
 
     def rates(self, name: str, default: str) -> Rates:
         """Return how often something may be done: `10/minute, 100/hour, all 300/minute`.

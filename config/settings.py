@@ -239,6 +239,20 @@ CACHES = {
 
 FILE_UPLOAD_HANDLERS = ["messages_app.uploads.NoUploads"]
 
+# E-mail, which tells moderators that something waits; without a server none is sent
+
+mail = env.mail_server("EMAIL_URL")
+EMAIL_HOST = mail.get("EMAIL_HOST", "")
+EMAIL_PORT = mail.get("EMAIL_PORT", 25)
+EMAIL_HOST_USER = mail.get("EMAIL_HOST_USER") or ""
+EMAIL_HOST_PASSWORD = mail.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS = mail.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = mail.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10  # seconds; the other jobs wait meanwhile
+DEFAULT_FROM_EMAIL = env.mail_address(
+    "EMAIL_FROM", f"wall@{next(iter(SITE_ADDRESS), 'localhost')}"
+)
+
 # Users: moderators only, visitors have no account
 
 # Where their desk is. Public pages never link to it.
@@ -322,6 +336,10 @@ LOGGING = {
 
 # Message wall
 
+# Whether what must happen without a request is done by the server, or by
+# `manage.py maintain --loop` beside it.
+WALL_JOBS = env.flag("WALL_JOBS", default=not REDIS_URL and defaults is SQLITE)
+WALL_LOG = env.flag("WALL_LOG", default=True)  # the public log of moderation
 WALL_TITLE = env.text("WALL_TITLE", "Message Wall")
 OTP_TOTP_ISSUER = WALL_TITLE  # by which an app names a moderator's account
 WALL_PAGE_SIZE = env.number("WALL_PAGE_SIZE", 50, at_most=500)  # messages

@@ -44,6 +44,7 @@ def main() -> None:
     lay("web/secret_key", key, WALL)
     lay("web/database_url", given("DATABASE_URL") or database_url, WALL)
     lay("web/redis_url", given("REDIS_URL") or redis_url, WALL)
+    lay("web/email_url", given("EMAIL_URL") or "off", WALL)
     lay("backup/secret_key", key, POSTGRES)
     lay("backup/password", password, POSTGRES)
     lay("backup/pgpass", f"*:*:*:*:{escape(password, ':')}", POSTGRES, mode=0o400)

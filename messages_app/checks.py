@@ -50,3 +50,19 @@ def check_secret_key_is_shared(
             id="messages_app.W003",
         )
     ]
+
+
+@checks.register(deploy=True)
+def check_moderators_can_be_told(
+    app_configs: Any, **kwargs: Any
+) -> list[checks.CheckMessage]:
+    """Tell when nobody hears that a message waits."""
+    if settings.EMAIL_HOST:
+        return []
+    return [
+        checks.Warning(
+            "Moderators are sent no e-mail when messages wait or were reported.",
+            hint="Set EMAIL_URL to a mail server, and EMAIL_FROM.",
+            id="messages_app.W004",
+        )
+    ]

@@ -258,3 +258,48 @@ def test_a_path_may_have_several_words():
     env = Environment({"P": "feeds/desk-2/"})
     assert env.path("P", "admin/", taken=["feed"]) == "feeds/desk-2/"
     assert not env.problems
+
+
+@pytest.mark.parametrize(
+    ("url", "port", "is_tls"),
+    [
+        ("smtp://mail.example", 25, False),
+        ("smtp+tls://wall:p%40ss@mail.example", 587, True),
+        ("smtp+ssl://wall:p%40ss@mail.example:4650", 4650, False),
+    ],
+)
+def test_a_mail_server_is_a_url_with_the_usual_port(url, port, is_tls):
+    server = Environment({"M": url}).mail_server("M")
+    assert (server["EMAIL_HOST"], server["EMAIL_PORT"]) == ("mail.example", port)
+    assert server.get("EMAIL_USE_TLS", False) == is_tls
+    assert server["EMAIL_HOST_PASSWORD"] in (None, "p@ss")
+
+
+def test_no_mail_server_is_needed():
+    assert Environment({}).mail_server("M") == {}
+    assert Environment({"M": "off"}).mail_server("M") == {}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mail.example",
+        "imap://mail.example",
+        "smtp://",
+        "smtp://wall:hush@mail.example:x",
+        "smtp://wall:hush@mail.example:99999",
+        "smtp://wall:hush@mail.example/?ssl=true",
+    ],
+)
+def test_nonsense_for_a_mail_server_is_told_without_its_password(url):
+    (told,) = problems({"M": url}, lambda env: env.mail_server("M"))
+    assert told == "M should be like smtp+tls://user:password@mail.example:587."
+
+
+def test_a_mail_address_may_have_a_name_and_no_line_end():
+    wall = "Wall <wall@wall.example>"
+    assert Environment({"F": wall}).mail_address("F", "x") == wall
+    for nonsense in ["wall", "a@b@c", "wall@wall.example\nBcc: x@y.example"]:
+        assert problems(
+            {"F": nonsense}, lambda env: env.mail_address("F", "w@localhost")
+        )
