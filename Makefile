@@ -20,7 +20,7 @@ run: .venv/base staticfiles/staticfiles.json  ## the wall on http://127.0.0.1:80
 
 stack: .venv/base .venv/servers staticfiles/staticfiles.json  ## the same on a PostgreSQL and a Valkey of its own
 	@exec $(PY) -m config.servers --keep data/stack -- \
-	  sh -c '$(PY) manage.py migrate --verbosity 0 && exec $(PY) -m gunicorn --config config/gunicorn.py'
+	  sh -c '$(PY) manage.py migrate --verbosity 0 && WALL_JOBS=true exec $(PY) -m gunicorn --config config/gunicorn.py'
 
 moderator: .venv/base  ## an account for /admin/, on the stack if it is running
 	@exec $(PY) -m config.servers --join data/stack -- \

@@ -59,7 +59,9 @@ class Worker(ThreadWorker):
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Tell by `/readyz` that this process is ending, and let requests end."""
-        if self.booted:  # not while the worker starts, perhaps in the midst of an import
+        if (
+            self.booted
+        ):  # not while the worker starts, perhaps in the midst of an import
             from messages_app import health
 
             health.stop()
@@ -164,10 +166,19 @@ def when_ready(server: Any) -> None:
     )
 
 
+def post_worker_init(worker: Any) -> None:
+    """Do beside the requests what must happen without them, if nothing else does it."""
+    if settings.WALL_JOBS:
+        from messages_app import jobs
+
+        jobs.of_this_process.start()
+
+
 def worker_exit(server: Any, worker: Any) -> None:
     """Deliver what Redis is still owed, and keep the views since the last fold."""
     if worker.booted:  # not one that ends or fails while it starts
-        from messages_app import page_views, wall_cache
+        from messages_app import jobs, page_views, wall_cache
 
+        jobs.of_this_process.end()
         wall_cache.owed.pay()
         page_views.settle()

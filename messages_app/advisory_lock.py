@@ -38,6 +38,13 @@ def let_go(connection: BaseDatabaseWrapper, name: str) -> None:
         ask(connection, "pg_advisory_unlock", name)
 
 
+def let_go_of_all(connection: BaseDatabaseWrapper) -> None:
+    """Let others have all locks of this session, however often they were taken."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock_all()")
+
+
 @contextmanager
 def held(
     connection: BaseDatabaseWrapper,

@@ -263,7 +263,7 @@ def test_ctrl_c_ends_it_cleanly_and_the_next_start_goes_on(served_wall):
     for _ in range(5):
         views = served_wall.views()
     begin = time.monotonic()
-    assert served_wall.end(signal.SIGINT) == 0
+    assert served_wall.end(signal.SIGINT) == 0, served_wall.log.read_text()[-6000:]
     # Not a measurement: the graceful time-out, which a hang would take, is 20 s.
     assert time.monotonic() - begin < 15
     assert "Traceback" not in served_wall.log.read_text()
@@ -340,6 +340,58 @@ def test_a_worker_that_is_told_to_end_while_it_starts_ends(tmp_path):
             lambda: f"Worker exiting (pid: {first})" in wall.log.read_text()
         )
         wall.wait_until(lambda: wall.get("/")[0] == 200)  # from another worker
+    finally:
+        wall.end(signal.SIGKILL)
+
+
+FLOODED_LONG_AGO = """
+from messages_app.models import WallState
+WallState.objects.update_or_create(
+    defaults={"valve_mode": "all", "valve_at": "2020-01-01T00:00Z"}
+)
+"""
+ASK_VALVE = """
+from messages_app.models import WallState
+print("valve:", WallState.objects.get().valve_mode or "open")
+"""
+
+
+@pytest.mark.skipif(bool(os.environ.get("REDIS_URL")), reason="others have jobs")
+def test_the_embedded_wall_does_its_jobs_beside_its_requests(served_wall):
+    def shell(code):
+        return subprocess.run(
+            [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
+            cwd=ROOT,
+            env=bare(**served_wall.variables),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    assert "Jobs: At work." in served_wall.log.read_text()
+    served_wall.end(signal.SIGTERM)
+    shell(FLOODED_LONG_AGO)
+    served_wall.start()
+    served_wall.wait_until(lambda: "valve: open" in shell(ASK_VALVE))
+    begin = time.monotonic()
+    assert served_wall.end(signal.SIGTERM) == 0
+    assert time.monotonic() - begin < 15  # as above, not a measurement
+
+
+def test_of_several_processes_with_jobs_one_works_and_another_follows_it(tmp_path):
+    keep = ["--keep", str(tmp_path / "servers")]
+    before = [sys.executable, "-m", "config.servers", *keep, "--"]
+    jobs = {"WALL_JOBS": "true", "WEB_CONCURRENCY": "2"}
+    wall = ServedWall(tmp_path, jobs, before)
+    wall.start()
+    try:
+        wall.wait_until(lambda: wall.log.read_text().count("Jobs: ") == 2)
+        told = wall.log.read_text()
+        assert told.count("Jobs: At work.") == 1
+        assert told.count("Jobs: Another maintain is at work; standing by.") == 1
+        for pid in re.findall(r"Booting worker with pid: (\d+)", told):
+            os.kill(int(pid), signal.SIGKILL)
+        wall.wait_until(lambda: wall.log.read_text().count("Jobs: At work.") > 1)
     finally:
         wall.end(signal.SIGKILL)
 
