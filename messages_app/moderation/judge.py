@@ -13,7 +13,7 @@ from django.db.models import Exists, IntegerField, Max, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from messages_app.models import Message, MessageQuerySet, Rule, WallState
-from messages_app.moderation import rules
+from messages_app.moderation import rules, valve
 
 MOST_COMPARED = 500  # newest messages that a text may repeat
 MOST_OF_SENDER = 100  # newest messages of a sender, one of which was hidden
@@ -117,7 +117,8 @@ def judge(
     seconds: float | None,
     is_trapped: bool,
 ) -> rules.Verdict:
-    """Return what becomes of a new message."""
+    """Return what becomes of a new message, which may be one too many for the valve."""
+    state = valve.heed(facts.state, facts.posts_last_minute)
     post = rules.Post(
         text=message.content,
         name=message.author_name,
@@ -127,7 +128,7 @@ def judge(
         is_repeated=facts.is_repeated,
         was_hidden_before=facts.was_hidden_before,
     )
-    return rules.judge(post, memory.book(facts.state))
+    return rules.judge(post, memory.book(state))
 
 
 def judge_edit(content: str, author_name: str) -> rules.Verdict:

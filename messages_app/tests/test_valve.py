@@ -5,7 +5,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from messages_app.models import ModerationBatch, ModerationEvent, Notice, WallState
+from messages_app.models import (
+    Message,
+    ModerationBatch,
+    ModerationEvent,
+    Notice,
+    WallState,
+)
 from messages_app.moderation import acts, valve
 from messages_app.moderation.undo import undo
 
@@ -200,3 +206,12 @@ def test_undoing_the_calm_closes_the_valve_until_the_next_one(later):
     later(minutes=20)
     valve.calm()
     assert WallState.objects.get().get_effective_mode() == "open"
+
+
+def test_a_flood_of_posts_is_held_from_the_post_that_switches(post):
+    WallState.objects.update(mode="open", risky_per_minute=2, all_per_minute=4)
+    for number in range(6):
+        post(f"Number {number}")
+    held = [row.content for row in Message.objects.waiting()]
+    assert held == ["Number 5"]
+    assert WallState.objects.get().valve_mode == "all"
