@@ -1,0 +1,71 @@
+"""Takes an act of moderation back, as the desk's Undo does."""
+
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError, CommandParser
+
+from messages_app.models import Act, Message, ModerationBatch
+from messages_app.moderation import undo
+
+ACTOR = "manage.py"
+MOST_FORESEEN = 10_000  # messages that --dry-run looks at
+CHUNK = 1_000  # of them at once
+
+
+class Command(BaseCommand):
+    help = "Undo an act of moderation: give each of its messages the state from before."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "batch", type=int, help="the number of the act, as in admin"
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="only say what it would do"
+        )
+
+    def handle(self, *, batch: int, dry_run: bool, **options: Any) -> None:
+        act = ModerationBatch.objects.filter(pk=batch).first()
+        if act is None:
+            raise CommandError(f"There is no act {batch}. Admin lists them all.")
+        if act.act == Act.UNDO:
+            raise CommandError(f"Act {batch} is itself an undoing, and stays.")
+        if dry_run:
+            self.foresee(act)
+        else:
+            self.undo(act)
+
+    def foresee(self, act: ModerationBatch) -> None:
+        """Say what an undoing would do, as far as it can be told without locks."""
+        events = act.events.filter(message_number__isnull=False, undone_by=None)
+        found = list(events.order_by("-message_number")[: MOST_FORESEEN + 1])
+        looked_at = found[:MOST_FORESEEN]
+        restored = skipped = 0
+        for start in range(0, len(looked_at), CHUNK):
+            chunk = {e.message_number: e for e in looked_at[start : start + CHUNK]}
+            there = Message.objects.filter(pk__in=chunk).values_list("pk", flat=True)
+            left = undo.changed_later(chunk[number] for number in there)
+            restored += len(there) - len(left)
+            skipped += len(left)
+        would = told(restored, skipped, act.bans.count())
+        more = f", of the newest {MOST_FORESEEN:,}" if looked_at != found else ""
+        self.stdout.write(f"Would be {would}{more}. Nothing was done.")
+
+    def undo(self, act: ModerationBatch) -> None:
+        bans = act.bans.count()
+        is_watched = self.stderr.isatty()
+        for undoing in undo.undo(act, actor=ACTOR):
+            if is_watched:
+                count = undoing.message_count + undoing.skipped_count
+                self.stderr.write(f"\r{count:,} of {act.message_count:,}", ending="")
+        if is_watched:
+            self.stderr.write("")
+        done = told(undoing.message_count, undoing.skipped_count, bans)
+        self.stdout.write(f"{done}.")
+
+
+def told(restored: int, skipped: int, bans: int) -> str:
+    """Return how many, in words."""
+    messages = "message" if restored == 1 else "messages"
+    skips = f", {skipped:,} skipped on which a later act stands" if skipped else ""
+    lifted = f", {bans:,} {'ban' if bans == 1 else 'bans'} lifted" if bans else ""
+    return f"{restored:,} {messages} restored{skips}{lifted}"
