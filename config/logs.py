@@ -68,7 +68,7 @@ def request_line(*, method: str, path: str, status: int, took: timedelta) -> str
 
 
 def without_token(text: str) -> str:
-    """Return the text with each receipt's token taken out: who has it may edit."""
+    """Return the text with each token taken out: who has one may edit, or see the queue."""
     # By its form too, for in an address that was mangled it stands elsewhere.
-    text = re.sub(r"\d{1,17}-\d{1,19}\.[\w-]{43}", "-", text)
-    return re.sub(r"/receipts/[^/\s]+", "/receipts/-", text)
+    text = re.sub(r"(\d{1,17}-)?\d{1,19}\.[\w-]{43}", "-", text)
+    return re.sub(r"/(receipts|queue)/[^/\s]+", r"/\1/-", text)

@@ -13,6 +13,7 @@ urlpatterns = [
     path("reports/thanks/", messages.thanks, name="thanks"),
     path("receipts/<str:token>/", receipts.receipt, name="receipt"),
     path("feed/", news.feed, name="feed"),
+    path("queue/<str:token>/feed/", news.queue_feed, name="queue_feed"),
     path("updates", news.updates, name="updates"),
     path("status", service.show_status, name="status"),
     path("manifest.webmanifest", service.manifest, name="manifest"),

@@ -21,6 +21,8 @@ TOKEN = "1795544027767001-1.opfxlwFiLSv0-YHDUw-f5S_g-RfyJXKrPg-cQ8FjQfc"
         ),
         ("Not Found: /receipts/aB3_x-y/edit/", "Not Found: /receipts/-/edit/"),
         (f"Not Found: /Receipts/x/%20{TOKEN}/", "Not Found: /Receipts/x/%2-/"),
+        ("Not Found: /queue/7.x-y/feed/", "Not Found: /queue/-/feed/"),
+        (f"Not Found: /Queue/{TOKEN[17:]}/feed", "Not Found: /Queue/-/feed"),
         ("Is it there? Yes.", "Is it there? Yes."),
     ],
 )
@@ -48,6 +50,7 @@ def test_a_request_is_one_line_of_json_with_its_milliseconds():
     [
         ("/receipts/aB3_x-y/", "/receipts/-/"),
         ("/receipts/aB3_x-y", "/receipts/-"),
+        ("/queue/7.aB3_x-y/feed/", "/queue/-/feed/"),
         ('/"},\r\n{"path": "/forged', '/"},\r\n{"path": "/forged'),
         ("/%s%(h)s\\", "/%s%(h)s\\"),
         ("/عربي".encode().decode("latin-1"), "/عربي"),

@@ -6,14 +6,15 @@ import time
 from collections.abc import Sequence
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.http import http_date
 from django.utils.translation import ngettext
-from django.views.decorators.cache import cache_control
+from django.views.decorators.cache import cache_control, never_cache
 
 from messages_app import languages, page_views, wall_page
+from messages_app import queue_feed as queue
 from messages_app.pagination import LARGEST_ID
 from messages_app.views.requests import bad_request, read_only, unavailable
 
@@ -35,6 +36,21 @@ def feed(request: HttpRequest) -> HttpResponse:
         changed_at = None
     patch_vary_headers(response, ["Accept-Language"])
     return get_conditional_response(request, etag, changed_at, response)  # type: ignore[return-value]  # not None, as the response is not
+
+
+@read_only
+@never_cache
+def queue_feed(request: HttpRequest, token: str) -> HttpResponse:
+    """Answer with what waits for moderators, to one who has the address."""
+    try:
+        queue.read(token)
+    except queue.BadToken as error:
+        raise Http404 from error
+    body = queue.render(own_address(request))
+    response = HttpResponse(body, "application/atom+xml; charset=utf-8")
+    response["X-Robots-Tag"] = "noindex"
+    etag = response["ETag"] = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    return get_conditional_response(request, etag, response=response)  # type: ignore[return-value]  # as above
 
 
 def own_address(request: HttpRequest) -> str:
