@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from messages_app.views import messages, news, receipts, service, wall
+from messages_app.views import log, messages, news, receipts, service, wall
 
 app_name = "messages_app"
 
@@ -14,6 +14,7 @@ urlpatterns = [
     path("receipts/<str:token>/", receipts.receipt, name="receipt"),
     path("feed/", news.feed, name="feed"),
     path("queue/<str:token>/feed/", news.queue_feed, name="queue_feed"),
+    path("log/", log.log, name="log"),
     path("updates", news.updates, name="updates"),
     path("status", service.show_status, name="status"),
     path("manifest.webmanifest", service.manifest, name="manifest"),

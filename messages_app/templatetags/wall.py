@@ -75,6 +75,12 @@ def message_max_length() -> int:
 
 
 @register.simple_tag
+def public_log_url() -> str:
+    """Return the address of the public log; empty where there is none."""
+    return languages.url("messages_app:log") if settings.WALL_LOG else ""
+
+
+@register.simple_tag
 def wall_url(name: str, *args: Any, **query: Any) -> str:
     """Return an address of the wall, which keeps the language that was chosen."""
     return languages.url(name, *args, **query)

@@ -7,6 +7,8 @@ from django.template.loader import render_to_string
 
 from messages_app import receipts
 from messages_app.models import Message
+from messages_app.moderation import acts
+from messages_app.moderation.undo import undo
 from messages_app.tests.browser import texts
 
 
@@ -121,6 +123,14 @@ def stand_in(page, address, html, status=200):
     page.goto(address)
 
 
+def log(page, make_message):
+    """The public log, of an act that was undone."""
+    make_message()
+    batch = acts.finish(acts.hide(Message.objects.all(), actor="mod", reason="<Spam>"))
+    acts.finish(undo(batch, actor="mod"))
+    page.goto("/log/")
+
+
 HTML = "text/html; charset=utf-8"
 
 PAGES = {
@@ -147,6 +157,8 @@ PAGES = {
     "Arabic": lambda page, make_message: page.goto("/?lang=ar"),
     "German": lambda page, make_message: page.goto("/?lang=de"),
     "Japanese": lambda page, make_message: page.goto("/?lang=ja"),
+    "log": log,
+    "empty log": lambda page, make_message: page.goto("/log/"),
     "status": lambda page, make_message: page.goto("/status"),
     "400": lambda page, make_message: page.goto("/?before=x"),
     "403": template("403.html", 403),
