@@ -1,5 +1,6 @@
 """Which messages hold a visitor's words: bounded, whatever the words and the wall."""
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ MOST_LETTERS = 100  # of all words
 WALK = 10_000  # messages, newest first: a common word has filled a page by then
 LIMIT_SECONDS = 1.0  # for each query; SQLite has no limit but the walk
 LOCK_SECONDS = 0.5
+# Messages that the planner expects: to gather more in the index takes longer than a walk.
+COMMON = 100_000
 
 # An index of trigrams helps with a word of three letters or more, which has four of them
 # (with the ends), if the database's locale knows them as letters.
@@ -78,6 +81,42 @@ def find_limited(
         if is_indexed:
             return Found(find_by_index(matching[:most]))
     return Found(rows, walked_to=last.cursor)
+
+
+@dataclass(frozen=True)
+class FoundNumbers:
+    numbers: Sequence[int]
+    is_all: bool  # or only those among the newest
+
+
+def find_numbers(words: Sequence[str]) -> FoundNumbers:
+    """Return all messages that hold the words, on the wall or not.
+
+    If more than WALK do, or no index helps, those among the newest. Raises TooSlow.
+    """
+    newest = Message.objects.order_by("-created_at", "-id")
+    matching = newest.with_words(words)
+    with telling_too_slow(), limited(words) as is_indexed:
+        with suppress(TooSlow):
+            if is_indexed:
+                return FoundNumbers(numbers_by_index(matching), is_all=True)
+        last = next(iter(newest[WALK - 1 : WALK]), None)
+        within = matching.down_to(last.cursor) if last else matching
+        numbers = list(within.values_list("pk", flat=True))
+        return FoundNumbers(numbers, is_all=last is None)
+
+
+def numbers_by_index(matching: MessageQuerySet) -> list[int]:
+    """Return what the index finds; raise TooSlow for more than WALK."""
+    with telling_too_slow(), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(BY_INDEX)
+        numbers = matching.order_by().values_list("pk", flat=True)
+        (expected,) = json.loads(numbers.explain(format="json"))
+        if expected["Plan"]["Plan Rows"] > COMMON:
+            raise TooSlow
+        if len(found := list(numbers[: WALK + 1])) > WALK:
+            raise TooSlow  # which also takes those settings back
+        return found
 
 
 def find_by_index(matching: MessageQuerySet) -> list[Message]:

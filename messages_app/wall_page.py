@@ -208,7 +208,14 @@ def read(cursor: Cursor | None = None) -> list[Message]:
 def digest(rows: Sequence[Message]) -> str:
     """Return what differs when the page would."""
     shown = [
-        (row.id, row.content, row.author_name, row.created_at, row.edited_at)
+        (
+            row.id,
+            row.content,
+            row.author_name,
+            row.created_at,
+            row.edited_at,
+            row.is_edited_by_staff,
+        )
         for row in rows
     ]
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]

@@ -35,6 +35,10 @@ class UncountedChangeList(ChangeList):
         found.pop("lang", None)  # it is no question to the table
         return found
 
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list[Any]:
+        """Return the order that an index has, whatever the address asks for."""
+        return list(self.model_admin.get_ordering(request))
+
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         # The search form shows a number when these two differ. None was counted.
@@ -48,6 +52,15 @@ class UncountedAdmin(admin.ModelAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # each would be a count
     list_max_show_all = 0
+    sortable_by = ()
+
+    class Media:
+        css = {"all": ["messages_app/admin.css"]}
+
+    def get_changelist(
+        self, request: HttpRequest, **kwargs: Any
+    ) -> type[UncountedChangeList]:
+        return UncountedChangeList
 
     def get_paginator(
         self, request: HttpRequest, *args: Any, **kwargs: Any
@@ -59,5 +72,10 @@ class UncountedAdmin(admin.ModelAdmin):
         number = min(max(number, 1), 1_000_000)
         return self.paginator(*args, page_number=number, **kwargs)
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return UncountedChangeList
+
+class WrittenByTheWall(UncountedAdmin):
+    """A list of which nobody makes a row by hand."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What stands in it is written by visitors, or by acts."""
+        return False

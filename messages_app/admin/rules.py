@@ -98,9 +98,6 @@ class RuleAdmin(UncountedAdmin):
     fields = [*REHEARSED, "expires_at", "note"]
     ordering = ["-id"]
 
-    class Media:
-        css = {"all": ["messages_app/admin.css"]}
-
     def changeform_view(
         self,
         request: HttpRequest,

@@ -113,6 +113,11 @@ class MessageQuerySet(models.QuerySet["Message"]):
             "waits_since", "id"
         )
 
+    def as_seen(self, at: datetime) -> "MessageQuerySet":
+        """Return what was there at that time, and was not edited nor reported since."""
+        there = self.filter(created_at__lte=at)
+        return there.exclude(edited_at__gt=at).exclude(waits_since__gt=at)
+
     def hide(self, reason: str = "") -> int:
         """Take the messages off the wall; return how many were on it, or could be again."""
         told = {"reason": reason, "waits_since": None}
@@ -392,6 +397,11 @@ class Message(models.Model):
     def decided_status(self) -> str:
         """What was decided about it, whether its author has withdrawn it or not."""
         return self.status_before or self.status
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether a moderator has looked at it, and nobody asks to look again."""
+        return self.is_kept and self.waits_since is None
 
     @property
     def updated_at(self) -> datetime:

@@ -181,6 +181,20 @@ def edit(message: Message, *, content: str, author_name: str, actor: str) -> boo
     return True
 
 
+def erase(message: Message, *, actor: str) -> None:
+    """Delete the message with all that is stored about it, for good; its events stay."""
+    with transaction.atomic():
+        rows = Message.objects.filter(pk=message.pk)
+        for row in rows.select_for_update():
+            ModerationEvent.objects.create(
+                act=Act.ERASE,
+                actor=actor,
+                message_number=row.pk,
+                from_status=row.decided_status,
+            )
+        rows.delete()
+
+
 def set_mode(mode: Mode, *, actor: str) -> None:
     """Switch the wall's mode, in all processes at once."""
     with transaction.atomic():

@@ -45,8 +45,6 @@ def test_a_rare_word_is_found_by_the_index(crowded, db, word):
 
 def test_the_index_is_asked_also_where_the_planner_would_walk(crowded, db):
     matching = Message.objects.visible().with_words(["eta"])[:51]
-    with connection.cursor() as cursor:  # as it does for four letters in a million
-        cursor.execute("SET LOCAL random_page_cost = 1000000")
     assert "message_all_words" not in matching.explain()
     search.find_by_index(matching)  # its settings last as long as the transaction
     assert "message_all_words" in matching.explain()
@@ -131,15 +129,15 @@ def test_the_index_is_built_anew_over_half_of_one_and_takes_its_time():
     migration = importlib.import_module(
         "messages_app.migrations.0005_moderation_indexes"
     )
+    build = migration.replace_words(
+        migration.WORDS, old="message_all_words", new="message_all_words", seconds=0
+    )
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE pg_index SET indisvalid = false WHERE indexrelid = "
             "'message_all_words'::regclass"
         )
         with connection.schema_editor(atomic=False) as editor:
-            build = migration.replace_words(
-                migration.WORDS, old="message_words", new="message_all_words", seconds=0
-            )
             build(apps, editor)
         cursor.execute(
             "SELECT indisvalid FROM pg_index WHERE indexrelid = "
@@ -148,3 +146,27 @@ def test_the_index_is_built_anew_over_half_of_one_and_takes_its_time():
         assert cursor.fetchone() == (True,)
         cursor.execute("SHOW lock_timeout")
         assert cursor.fetchone() == ("2s",)
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_moderators_find_a_rare_word_by_the_index_alone(crowded, db, word, monkeypatch):
+    found = search.find_numbers([word])
+    assert found.is_all
+    (message,) = Message.objects.filter(pk__in=found.numbers)
+    assert message.content == f"the {word} of old"
+
+
+@pytest.mark.parametrize("limit", [("COMMON", 100), ("WALK", 100)])
+def test_what_very_many_hold_moderators_find_among_the_newest(
+    crowded, db, monkeypatch, limit
+):
+    monkeypatch.setattr(search, *limit)
+    found = search.find_numbers(["eta"])
+    assert not found.is_all
+    assert len(found.numbers) < 10_000
+
+
+def test_a_moderators_search_that_takes_too_long_says_so(slow, admin_client):
+    response = admin_client.get("/admin/messages_app/message/?q=here")
+    assert response.status_code == 422
+    assert "it was given up" in response.text

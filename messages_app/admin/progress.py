@@ -1,0 +1,146 @@
+"""Acts carried out while a moderator waits: soon done, or told of as they go on."""
+
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import admin
+from django.contrib import messages as notices
+from django.db import Error
+from django.http import (
+    HttpRequest,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
+from django.template.loader import render_to_string
+from django.utils.translation import get_language, gettext, ngettext, override
+
+from messages_app import languages
+from messages_app.models import Act, ModerationBatch
+from messages_app.moderation.acts import MOST_SENDERS, Progress, TooManySenders
+from messages_app.moderation.undo import CannotUndo
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 2.0  # then a page begins to tell how far it is
+CUT = "\0"  # where the lines stand in that page
+
+
+def run(request: HttpRequest, progress: Progress, *, back: str) -> HttpResponseBase:
+    """Do it, and go back; what takes longer is told line by line in a page of its own."""
+    until, batch = time.monotonic() + PATIENCE_SECONDS, None
+    try:
+        for batch in progress:
+            if time.monotonic() > until:
+                # The middleware's choice of a language has ended when this is read.
+                language = get_language()
+                lines = tell(request, progress, batch, back, language=language)
+                return StreamingHttpResponse(lines)
+    except (TooManySenders, CannotUndo, Error) as error:
+        notices.error(request, failure(error, batch))
+    else:
+        if batch and batch.act == Act.UNDO:
+            notices.success(request, sentence(batch))
+        elif batch and not is_worth_undoing(batch):
+            told = gettext(
+                "Nothing was changed: it was so already, or an author or another "
+                "moderator changed it meanwhile."
+            )
+            notices.warning(request, told)
+        # Anything else the list tells at its top, with a way back.
+    return HttpResponseRedirect(back)
+
+
+def tell(
+    request: HttpRequest,
+    progress: Progress,
+    batch: ModerationBatch,
+    back: str,
+    *,
+    language: str | None,
+) -> Iterator[str]:
+    """Give a page piece by piece, each when one more chunk of the act is done.
+
+    Who leaves before its end leaves whole chunks, which are recorded.
+    """
+    with override(language):
+        context: dict[str, Any] = admin.site.each_context(request)
+        context |= {"title": gettext("This takes a moment"), "cut": CUT}
+        page = render_to_string("admin/messages_app/progress.html", context, request)
+        top, _, bottom = page.partition(CUT)
+        yield top + line(batch)
+        context = {"batch": batch, "back": back}
+        try:
+            while further := next(progress, None):
+                batch = further
+                yield line(batch)
+        except Error as error:
+            context["failure"] = failure(error, batch)
+        context |= {"sentence": sentence(batch), "may_undo": batch.act != Act.UNDO}
+        yield render_to_string("admin/messages_app/done.html", context, request)
+        yield bottom
+
+
+def line(batch: ModerationBatch) -> str:
+    """Return how far the act is."""
+    context = {"batch": batch, "count": languages.number(batch.message_count)}
+    return render_to_string("admin/messages_app/_progress_line.html", context)
+
+
+def failure(error: Exception, batch: ModerationBatch | None) -> str:
+    """Return what went wrong, in words, and the next step."""
+    if isinstance(error, CannotUndo):
+        return gettext("This is itself an undoing. Do again what it took back.")
+    if isinstance(error, TooManySenders):
+        told = gettext(
+            "These are messages of more than %(count)s senders, too many for one act. "
+            "Nothing was changed: narrow the list down, or hide just the messages."
+        )
+        return told % {"count": languages.number(MOST_SENDERS)}
+    logger.error("An act was broken off: %s", str(error).partition("\n")[0])
+    told = gettext(
+        "The database did not answer in time. %(count)s messages are done, and can be "
+        "undone; the others are as they were. Do the same again to go on."
+    )
+    return told % {"count": languages.number(batch.message_count if batch else 0)}
+
+
+def is_worth_undoing(batch: ModerationBatch) -> bool:
+    return batch.act != Act.UNDO and bool(batch.message_count or batch.act == Act.BAN)
+
+
+def sentence(batch: ModerationBatch) -> str:
+    """Return what the moderator did by this act."""
+    count = batch.message_count
+    told = {
+        Act.PUBLISH: ngettext(
+            "You published %(count)s message.",
+            "You published %(count)s messages.",
+            count,
+        ),
+        Act.HIDE: ngettext(
+            "You hid %(count)s message.", "You hid %(count)s messages.", count
+        ),
+        Act.BAN: ngettext(
+            "You banned the senders and hid %(count)s message.",
+            "You banned the senders and hid %(count)s messages.",
+            count,
+        ),
+        Act.EDIT: gettext("You edited a message."),
+        Act.UNDO: ngettext(
+            "Undone: %(count)s message is as it was before.",
+            "Undone: %(count)s messages are as they were before.",
+            count,
+        ),
+    }.get(Act(batch.act), str(Act(batch.act).label))
+    told %= {"count": languages.number(count)}
+    if batch.skipped_count:
+        left = ngettext(
+            "%(count)s was left as it is: a later act stands on it.",
+            "%(count)s were left as they are: a later act stands on them.",
+            batch.skipped_count,
+        )
+        told += " " + left % {"count": languages.number(batch.skipped_count)}
+    return told
