@@ -57,7 +57,9 @@ class MessageChangeList(UncountedChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        same = Message.objects.filter(sender=OuterRef("sender")).order_by()
+        # In an index's order, so that it is walked and left: not all of it is gathered.
+        same = Message.objects.filter(sender=OuterRef("sender"))
+        same = same.order_by("-created_at", "-id")
         count = BoundedCount(same.values("pk")[: excerpts.MANY + 1])
         page = self.result_list.annotate(of_sender=count, shown_at=DatabaseNow())
         self.result_list = list(page)

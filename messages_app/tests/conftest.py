@@ -22,7 +22,7 @@ if not django_settings.REDIS_URL:
     collect_ignore += ["test_redis.py", "test_redis_away.py", "test_chaos.py"]
 if "postgresql" not in django_settings.DATABASES["default"]["ENGINE"]:
     collect_ignore += ["test_postgresql.py", "test_advisory_lock.py"]
-    collect_ignore += ["test_search_index.py"]
+    collect_ignore += ["test_search_index.py", "test_desk_costs.py"]
 
 
 def pytest_report_header():
