@@ -81,12 +81,12 @@ class StatusForm(TextForm):
     """
 
     content = VisitorTextField(
-        label=_("message"),
+        label=_("Message"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 6, "cols": 60, "dir": "auto"}),
     )
     author_name = VisitorTextField(
-        label=_("author"),
+        label=_("Author"),
         required=False,
         clean_with=text.clean_line,
         widget=forms.TextInput(attrs={"size": 40, "dir": "auto"}),

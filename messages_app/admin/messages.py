@@ -67,6 +67,8 @@ class MessageChangeList(UncountedChangeList):
         self.shown_at = self.result_list[0].shown_at if self.result_list else None
         # Whether the list is the queue as the desk opens with it.
         self.is_plain_queue = not self.get_filters_params() and not self.query
+        queue = gettext("Waiting for a decision")
+        self.title = queue if self.is_plain_queue else gettext("Messages")
 
 
 class ReportInline(admin.TabularInline):

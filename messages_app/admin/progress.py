@@ -73,9 +73,12 @@ def tell(
         yield top + line(batch)
         context = {"batch": batch, "back": back}
         try:
+            count = batch.message_count
             while further := next(progress, None):
                 batch = further
-                yield line(batch)
+                if batch.message_count > count:
+                    yield line(batch)
+                count = batch.message_count
         except Error as error:
             context["failure"] = failure(error, batch)
         context |= {"sentence": sentence(batch), "may_undo": batch.act != Act.UNDO}

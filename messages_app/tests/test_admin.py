@@ -339,7 +339,7 @@ def test_a_long_act_tells_how_far_it_is_and_ends_with_undo(
         make_message(f"{number}")
     html = read(act("hide", select_across="on"))
     lines = re.findall(r"Hidden: (\d) messages so far", html)
-    assert lines == ["2", "4", "5", "5"]
+    assert lines == ["2", "4", "5"]
     assert html.index("You hid 5 messages.") > html.index("5 messages so far")
     assert html.rstrip().endswith("</html>")
     assert f'<a href="{ALL}">' in html

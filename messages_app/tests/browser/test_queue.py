@@ -47,7 +47,7 @@ def flood():
     )
 
 
-def test_a_flood_is_cleared_in_four_clicks_and_taken_back_in_one(
+def test_a_flood_is_cleared_in_three_clicks_and_taken_back_in_one(
     either_page, moderator, browse, shoot
 ):
     page, clicks = either_page, []
@@ -60,7 +60,7 @@ def test_a_flood_is_cleared_in_four_clicks_and_taken_back_in_one(
     sign_in(page)
     page.get_by_role("textbox", name="Search").fill("cheap watches")
     click("button", "Search")
-    expect(page.get_by_role("row")).to_have_count(101)
+    expect(page.locator("#result_list tbody tr")).to_have_count(100)
     shoot(page, "desk-flood")
     click("checkbox", "All that match this list")
     page.get_by_label("Reason for hiding").fill("Spam")
@@ -159,7 +159,6 @@ def test_each_page_of_the_desk_is_whole(page, moderator, make_message, shoot, ar
 def test_a_long_act_tells_how_far_it_is(page, moderator, wall, shoot):
     Message.objects.bulk_create(Message(content=f"spam {n}") for n in range(12_000))
     sign_in(page)
-    page.goto(f"{LIST}?q=spam&status=published")
     page.goto(f"{LIST}?status=published")
     page.get_by_role("checkbox", name="All that match this list").check()
     page.get_by_role("button", name="Hide", exact=True).click()
@@ -168,7 +167,7 @@ def test_a_long_act_tells_how_far_it_is(page, moderator, wall, shoot):
     expect(done).to_be_visible(timeout=120_000)
     shoot(page, "desk-progress")
     page.get_by_role("button", name="Undo").click()
-    done = page.get_by_text("Undone: 12,000 messages")
+    done = page.get_by_text("Undone: 12,000 messages are as they were before.")
     expect(done).to_be_visible(timeout=120_000)
     page.get_by_role("link", name="Back to the list").click()
-    expect(page.get_by_role("row")).to_have_count(101)
+    expect(page.locator("#result_list tbody tr")).to_have_count(100)
