@@ -134,8 +134,16 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "config.urls"
 # With what the public addresses begin; compared with them by a test.
-PUBLIC_PATHS = ["feed", "livez", "log", "manifest.webmanifest", "messages", "readyz"]
-PUBLIC_PATHS += ["receipts", "reports", "robots.txt", "static", "status", "updates"]
+PUBLIC_PATHS = ["feed", "livez", "log", "manifest.webmanifest", "messages", "queue"]
+PUBLIC_PATHS += [
+    "readyz",
+    "receipts",
+    "reports",
+    "robots.txt",
+    "static",
+    "status",
+    "updates",
+]
 WSGI_APPLICATION = "config.wsgi.application"
 
 TEMPLATES = [

@@ -193,7 +193,8 @@ def read(cursor: Cursor | None = None) -> list[Message]:
     found = Message.objects.visible()
     if cursor:
         found = found.before(cursor)
-    found = found.only("id", "content", "author_name", "created_at", "edited_at")
+    shown = ["content", "author_name", "created_at", "edited_at", "is_edited_by_staff"]
+    found = found.only("id", *shown)
     try:
         rows = list(found[: settings.WALL_PAGE_SIZE + 1])
     except DatabaseError as error:
