@@ -1,6 +1,8 @@
 """`make bench`: measure the wall beside what it is compared with, and write it down."""
 
 import argparse
+import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from benchmarks.sites import (
     BASELINE,
     WALL,
     Sites,
+    fresh_database,
     let_tutorial_in,
     make_baseline,
     make_wall,
@@ -37,14 +40,21 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="roughly; only printed")
     parser.add_argument("--draw", action="store_true", help="only what was measured")
+    parser.add_argument("--desk", action="store_true", help="only the moderator's desk")
     options = parser.parse_args()
     if options.draw:
         return report.write(report.read())
     plan = QUICK if options.quick else FULL
+    if options.desk:
+        migrate()
+        kept = report.read() | {"desk": measure_desk(plan)}
+        report.keep(kept)
+        return report.write(kept)
     with tempfile.TemporaryDirectory(prefix="wall-bench-") as folder:
         sites = Sites(Path(folder))
         try:
             results = measure(prepare(sites, plan), plan)
+            results["desk"] = measure_desk(plan)
         finally:
             sites.stop()
     if options.quick:
@@ -66,14 +76,7 @@ def prepare(sites: Sites, plan: dict[str, float]) -> dict[str, Case]:
         cases[name].ask_at_once(0.1)  # so that all its threads are there
         progress.update()
 
-    subprocess.run(
-        [sys.executable, "manage.py", "migrate", "--verbosity", "0"], check=True
-    )
-    # In the database that the walls are copies of: each post is asked about as usual,
-    # and none is held for being sent fast, with the same text, or in a flood.
-    subprocess.run(
-        [sys.executable, "manage.py", "shell", "--command", TAKE_FLOODS], check=True
-    )
+    migrate()
     walls = {str(size): (size, 0) for size in SIZES if size <= plan["largest"]}
     walls["hidden"] = (int(plan["largest"]), HIDDEN)
     for name, (messages, hidden) in walls.items():
@@ -102,6 +105,32 @@ def prepare(sites: Sites, plan: dict[str, float]) -> dict[str, Case]:
         valkey.send_signal(number)
     progress.close()
     return cases
+
+
+def migrate() -> None:
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--verbosity", "0"], check=True
+    )
+    # In the database that the walls are copies of: each post is asked about as usual,
+    # and none is held for being sent fast, with the same text, or in a flood.
+    subprocess.run(
+        [sys.executable, "manage.py", "shell", "--command", TAKE_FLOODS], check=True
+    )
+
+
+def measure_desk(plan: dict[str, float]) -> report.Results:
+    """Return the milliseconds of each page of the desk, on the largest wall."""
+    with fresh_database("wall_desk", template="wall"):
+        pass
+    url = os.environ["DATABASE_URL"].removesuffix("/wall") + "/wall_desk"
+    messages, rounds = int(plan["largest"]), int(plan["rounds"])
+    ran = subprocess.run(
+        [sys.executable, "-m", "benchmarks.desk", str(messages), str(rounds)],
+        env={**os.environ, "DATABASE_URL": url},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return {"messages": messages, "ms": json.loads(ran.stdout)}
 
 
 def form() -> dict[str, str]:

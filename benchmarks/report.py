@@ -126,7 +126,16 @@ def tables(results: Results) -> str:
         [[title, *figures(cases[name], "cpu", "ms")] for title, name in AWAY],
     )
     reached = table(["goal", "is", "measured"], goals(cases))
-    return f"\n{how}\n\n{reached}\n{compared}\n{sizes}\n{away}"
+    return f"\n{how}\n\n{reached}\n{compared}\n{sizes}\n{away}\n{desk(results)}"
+
+
+def desk(results: Results) -> str:
+    """Return what the pages of the moderator's desk take; the goal is 100 ms."""
+    if "desk" not in results:
+        return ""
+    messages, pages = results["desk"]["messages"], results["desk"]["ms"]
+    rows = [[name, spread(times)] for name, times in pages.items()]
+    return table([f"the moderator's desk, {messages:,} messages", "ms"], rows)
 
 
 def table(heads: list[str], rows: list[list[str]]) -> str:
@@ -205,6 +214,8 @@ def draw(results: Results) -> None:
             f"requests a second from one process, {results['clients']} clients",
             ["warm 50", "baseline 50", "baseline 1000", "post", "baseline post"],
         )
+        if "desk" in results:
+            draw_desk(results["desk"])
 
 
 def draw_sizes(cases: Results) -> None:
@@ -262,6 +273,20 @@ def draw_bars(cases: Results, kind: str, title: str, names: list[str]) -> None:
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set_title(title, loc="left", color=GREY)
     save(figure, kind)
+
+
+def draw_desk(desk: Results) -> None:
+    """Draw how long each page of the desk takes, and the goal."""
+    pages = desk["ms"]
+    figure, axes = plt.subplots(figsize=(8, 0.3 * len(pages) + 0.9))
+    middles = [statistics.median(times) for times in pages.values()]
+    axes.barh(list(pages), middles, color=OURS, height=0.6)
+    axes.axvline(100, color=TUTORIAL, linestyle="--")
+    axes.invert_yaxis()
+    axes.set_title(
+        f"A page of the desk, {desk['messages']:,} messages, ms", loc="left", color=GREY
+    )
+    save(figure, "desk")
 
 
 def save(figure: Any, name: str) -> None:

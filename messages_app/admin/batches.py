@@ -125,7 +125,7 @@ class ModerationBatchAdmin(WrittenByTheWall):
 
     @admin.display(description=_("undone"))
     def undone(self, batch: Any) -> str:
-        return gettext("yes") if batch.is_undone else ""
+        return gettext("yes") if batch.is_undone else gettext("no")
 
     @admin.display(description=_("its messages"))
     def first_messages(self, batch: ModerationBatch) -> SafeString | str:

@@ -52,6 +52,7 @@ class UncountedAdmin(admin.ModelAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # each would be a count
     list_max_show_all = 0
+    list_per_page = 50  # rows take most of a page's time
     sortable_by = ()
 
     class Media:

@@ -18,6 +18,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.timesince import timesince
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -67,8 +68,6 @@ class MessageChangeList(UncountedChangeList):
         self.shown_at = self.result_list[0].shown_at if self.result_list else None
         # Whether the list is the queue as the desk opens with it.
         self.is_plain_queue = not self.get_filters_params() and not self.query
-        queue = gettext("Waiting for a decision")
-        self.title = queue if self.is_plain_queue else gettext("Messages")
 
 
 class ReportInline(admin.TabularInline):
@@ -85,8 +84,7 @@ class ReportInline(admin.TabularInline):
 
 @admin.register(Message)
 class MessageAdmin(WrittenByTheWall):
-    list_display = ["excerpt", "author", "why", "report_count", "age"]
-    list_display += ["sent_by", "status"]
+    list_display = ["excerpt", "author", "state", "report_count", "age", "sent_by"]
     list_filter = [
         filters.StatusFilter,
         filters.PostedFilter,
@@ -129,7 +127,7 @@ class MessageAdmin(WrittenByTheWall):
         return ["waits_since", "id"] if is_queue else ["-created_at", "-id"]
 
     def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet, search_term: str
+        self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[QuerySet, bool]:
         """Narrow the list down to what holds the words; say it when not all was seen."""
         form = SearchForm(request.GET)
@@ -139,14 +137,14 @@ class MessageAdmin(WrittenByTheWall):
             return queryset.none(), False
         if not form.words:
             return queryset, False
-        found = search.find_numbers(form.words.split())
-        if not found.is_all and request.method == "GET":
+        found, is_all = search.narrow(queryset, form.words.split())
+        if not is_all and request.method == "GET":
             told = gettext(
                 "Only the newest %(count)s messages were searched: the words are common "
                 "or very short. Use longer ones to search all."
             )
             notices.info(request, told % {"count": languages.number(search.WALK)})
-        return queryset.filter(pk__in=found.numbers), False
+        return found, False
 
     def changelist_view(
         self, request: HttpRequest, extra_context: Any = None
@@ -156,7 +154,13 @@ class MessageAdmin(WrittenByTheWall):
             data = request.POST.copy()
             data.setdefault(helpers.ACTION_CHECKBOX_NAME, "all")
             request.POST = data  # type: ignore[assignment]
-        context: dict[str, Any] = {"back": back_to_list(request)}
+        is_queue = filters.status_asked(request) == filters.WAITING
+        context: dict[str, Any] = {
+            "title": gettext("Waiting for a decision")
+            if is_queue
+            else gettext("Messages"),
+            "back": back_to_list(request),
+        }
         if request.method == "GET" and (act := batches.latest_of(request.user)):
             context |= {"batch": act, "sentence": progress.sentence(act)}
         try:
@@ -301,6 +305,7 @@ class MessageAdmin(WrittenByTheWall):
             **self.admin_site.each_context(request),
             "title": gettext("History of message %(number)s") % {"number": message.pk},
             "event_list": event_list,
+            "module_name": capfirst(self.opts.verbose_name_plural),
             "object": message,
             "opts": self.opts,
         }
@@ -324,6 +329,12 @@ class MessageAdmin(WrittenByTheWall):
     @admin.display(description=_("author"))
     def author(self, message: Message) -> str:
         return message.author_name or gettext("Anonymous")
+
+    @admin.display(description=_("status"))
+    def state(self, message: Message) -> SafeString:
+        told = excerpts.reason(message.reason) if message.reason else ""
+        line = '{}<br><span class="quiet">{}</span>'
+        return format_html(line, message.get_status_display(), told)
 
     @admin.display(description=_("reason"))
     def why(self, message: Message) -> str:

@@ -123,8 +123,8 @@ def test_each_list_is_two_queries_that_an_index_serves(desk, question):
     [
         ("cheap watches", 50, 13),
         ("watches&status=hidden", 0, 13),
-        ("hello", 100, 15),
-        ("lo", 100, 10),
+        ("hello", 50, 14),
+        ("lo", 50, 9),
     ],
 )
 def test_each_search_is_bounded(desk, words, found, count, monkeypatch):

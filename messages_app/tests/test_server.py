@@ -258,6 +258,35 @@ def test_what_manage_py_changes_shows_at_once_on_the_embedded_wall(served_wall):
     assert "taken down" not in served_wall.get("/")[1]
 
 
+ACT = """
+import django
+django.setup()
+from messages_app.models import Message, ModerationBatch
+from messages_app.moderation import acts, undo
+messages, batches = Message.objects.all(), ModerationBatch.objects.all()
+acts.finish({act})
+"""
+
+
+def test_what_another_process_decides_shows_at_once(served_wall, settings):
+    variables = {**served_wall.variables, "DJANGO_SETTINGS_MODULE": "config.settings"}
+    before = []
+    if settings.REDIS_URL:
+        before = [*served_wall.before[:-3], "--join"]
+        before += [str(served_wall.folder / "servers"), "--"]
+
+    def run(act):
+        command = [*before, sys.executable, "-c", ACT.format(act=act)]
+        subprocess.run(command, cwd=ROOT, env=bare(**variables), check=True)
+        return served_wall.get("/")[1]
+
+    assert "to be judged" in served_wall.get("/", {"content": "to be judged"})[1]
+    assert "to be judged" not in run("acts.hide(messages, actor='mod')")
+    assert "to be judged" in run("undo.undo(batches[0], actor='mod')")
+    assert "to be judged" not in run("acts.ban(messages, actor='mod')")
+    assert "to be judged" in run("acts.publish(messages, actor='mod')")
+
+
 def test_ctrl_c_ends_it_cleanly_and_the_next_start_goes_on(served_wall):
     served_wall.get("/", {"content": "still here"})
     for _ in range(5):
