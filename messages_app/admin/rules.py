@@ -97,6 +97,7 @@ class RuleAdmin(UncountedAdmin):
     search_fields = ["pattern", "note"]
     fields = [*REHEARSED, "expires_at", "note"]
     ordering = ["-id"]
+    list_per_page = 100
 
     def changeform_view(
         self,

@@ -14,6 +14,7 @@ from django.utils.translation.template import templatize
 
 CODES = [code for code, _ in settings.LANGUAGES if code != settings.LANGUAGE_CODE]
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\}|%(?!\()")
+SUFFIXES = {".py", ".html", ".txt", ".xml"}
 TRANSLATES = re.compile(r"_|n?gettext(_lazy)?")
 IN_A_TEMPLATE = re.compile(
     r"""(?:gettext|\b_)\((u?(['"])(?:\\.|(?!\2).)*\2)""", re.DOTALL
@@ -54,9 +55,9 @@ def texts_in_template(source):
 
 def test_the_catalogs_hold_the_texts_of_the_wall_and_no_others(catalog):
     texts = set()
-    for root in settings.BASE_DIR / "templates", settings.BASE_DIR / "messages_app":
-        for file in root.rglob("*"):
-            if "tests" in file.parts or file.suffix not in {".py", ".html", ".xml"}:
+    for root in "templates", "messages_app", "config":
+        for file in (settings.BASE_DIR / root).rglob("*"):
+            if "tests" in file.parts or file.suffix not in SUFFIXES:
                 continue
             find = texts_in_python if file.suffix == ".py" else texts_in_template
             texts.update(find(file.read_text()))
@@ -81,7 +82,8 @@ def test_translations_have_the_placeholders_and_markup_of_the_text(catalog):
     for entry in catalog:
         translations = entry.msgstr_plural or {None: entry.msgstr}
         for form, text in translations.items():
-            expected = set(PLACEHOLDER.findall(entry.msgid))
+            text_of_source = f"{entry.msgid}{entry.msgid_plural}"
+            expected = set(PLACEHOLDER.findall(text_of_source))
             found = set(PLACEHOLDER.findall(text))
             # The form of one number alone may say it in words: once, twice.
             says_it = form is not None and used[form] == 1

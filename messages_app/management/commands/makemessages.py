@@ -32,6 +32,7 @@ class Command(makemessages.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         codes = {code for code, _ in settings.LANGUAGES} - {settings.LANGUAGE_CODE}
         options["locale"] = options["locale"] or sorted(map(to_locale, codes))
+        options["extensions"] = options["extensions"] or ["html", "py", "txt", "xml"]
         # Where a text stands changes with each line above it.
         options.update(no_location=True, no_obsolete=True)
         super().handle(*args, **options)
