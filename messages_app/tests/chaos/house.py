@@ -36,10 +36,6 @@ from messages_app.tests.test_server import ROOT, ServedWall
 
 PAGE_SIZE = 300  # more than are posted in a round, so each belongs on the page
 CONNECTIONS = 40
-TAKE_FLOODS = (
-    "from messages_app.models import WallState; "
-    "WallState(mode='open', risky_per_minute=0, all_per_minute=0).save()"
-)
 
 
 @dataclass
@@ -73,7 +69,6 @@ class House:
             self.wall.start()
             self.stack.callback(self.wall.end, signal.SIGKILL)
             self.make_moderator()
-            self.take_floods()
             self.stack = self.stack.pop_all()  # all went well: keep it until the end
         return self
 
@@ -91,20 +86,13 @@ class House:
     def make_moderator(self) -> None:
         names = {f"DJANGO_SUPERUSER_{n.upper()}": v for n, v in MODERATOR.items()}
         names |= {"DJANGO_SUPERUSER_EMAIL": "moderator@wall.example"}
-        self.manage("createsuperuser", "--noinput", **names)
-
-    def manage(self, *command: str, **variables: str) -> None:
         subprocess.run(
-            [sys.executable, "manage.py", *command],
+            [sys.executable, "manage.py", "createsuperuser", "--noinput"],
             cwd=ROOT,
-            env=bare(**self.wall.variables, **variables),
+            env=bare(**self.wall.variables, **names),
             check=True,
             stdout=subprocess.DEVNULL,
         )
-
-    def take_floods(self) -> None:
-        """Judge no post by its speed or its text: these clients are no people."""
-        self.manage("shell", "--command", TAKE_FLOODS)
 
     def redis(self) -> redis.Redis:
         return redis.Redis.from_url(self.valkey.url)
