@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 from django.db import OperationalError, connection
+from django.utils import timezone
 from psycopg.errors import ConnectionTimeout
 
 from messages_app import reports
@@ -167,7 +168,9 @@ def test_a_read_only_server_answers_503_to_who_would_write(
     number = Message.objects.get().id
     address = "/admin/messages_app/message/"
     admin_client.raise_request_exception = False
-    form = {"action": "hide", "_selected_action": number}
+    shown_at = timezone.now().isoformat()
+    form = {"index": "hide", "days": "7", "shown_at": shown_at}
+    form["_selected_action"] = number
     with connection.cursor() as cursor:
         cursor.execute("SET default_transaction_read_only = on")
     try:

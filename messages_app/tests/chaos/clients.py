@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from contextlib import closing, suppress
+from datetime import UTC, datetime
 from http.cookies import SimpleCookie
 from itertools import count
 from urllib.parse import urlencode
@@ -95,14 +96,16 @@ class Clients:
 
     def moderate(self, chance: random.Random) -> None:
         """Take down one of the messages that were acknowledged and seen."""
-        address = "/admin/messages_app/message/"
+        address = "/admin/messages_app/message/?status=all"
         if "sessionid" not in self.cookies:
             self.sign_in()
         hidden = {hide.token for hide in self.seen.hides}
         texts = {p.token for p in self.seen.posts if p.is_acknowledged} - hidden
         if seen := sorted(text for text in texts if text in self.ids):
             token = chance.choice(seen)
-            form = {"action": "hide", "_selected_action": self.ids[token]}
+            shown_at = datetime.now(UTC).isoformat()
+            form = {"index": "hide", "days": "7", "shown_at": shown_at}
+            form["_selected_action"] = self.ids[token]
             begin = time.monotonic()
             status, headers = self.ask_admin(address, form)
             end = time.monotonic()
