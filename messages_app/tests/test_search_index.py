@@ -134,7 +134,7 @@ def test_the_index_is_built_anew_over_half_of_one_and_takes_its_time():
         "messages_app.migrations.0005_moderation_indexes"
     )
     build = migration.replace_words(
-        migration.WORDS, old="message_all_words", new="message_all_words", seconds=0
+        migration.WORDS, old="message_words", new="message_all_words", seconds=0
     )
     with connection.cursor() as cursor:
         cursor.execute(
