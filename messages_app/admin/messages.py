@@ -35,7 +35,7 @@ from messages_app.models import (
     ModerationEvent,
     Report,
 )
-from messages_app.moderation import acts
+from messages_app.moderation import acts, authors
 from messages_app.templatetags.wall import machine_time, moment
 
 MOST_EVENTS = 500  # of one message, that its history shows
@@ -276,7 +276,8 @@ class MessageAdmin(WrittenByTheWall):
         return self.response_post_save_change(request, obj)
 
     def delete_model(self, request: HttpRequest, obj: Message) -> None:
-        acts.erase(obj, actor=request.user.get_username())
+        rows = Message.objects.filter(pk=obj.pk)
+        authors.erase(rows, actor=request.user.get_username())
 
     def view_on_site(self, obj: Message) -> str | None:
         is_there = obj.status == Message.Status.PUBLISHED

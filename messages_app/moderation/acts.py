@@ -183,27 +183,13 @@ def edit(message: Message, *, content: str, author_name: str, actor: str) -> boo
     return True
 
 
-def erase(message: Message, *, actor: str) -> None:
-    """Delete the message with all that is stored about it, for good; its events stay."""
-    with transaction.atomic():
-        rows = Message.objects.filter(pk=message.pk)
-        for row in rows.select_for_update():
-            ModerationEvent.objects.create(
-                act=Act.ERASE,
-                actor=actor,
-                message_number=row.pk,
-                from_status=row.decided_status,
-            )
-        rows.delete()
-
-
 def set_mode(mode: Mode, *, actor: str) -> None:
     """Switch the wall's mode, in all processes at once."""
     with transaction.atomic():
         WallState.objects.current()
         state = WallState.objects.select_for_update().get(pk=1)
         if state.mode != mode:
-            record_mode(state.mode, mode, actor)
+            record.mode_changed(state.mode, mode, actor=actor)
             WallState.objects.filter(pk=1).update(mode=mode)
 
 
@@ -216,13 +202,6 @@ def open_valve(*, actor: str) -> bool:
         state = WallState.objects.select_for_update().filter(pk=1).first()
         if state is None or not state.valve_mode:
             return False
-        record_mode(state.get_effective_mode(), state.mode, actor)
+        record.mode_changed(state.get_effective_mode(), state.mode, actor=actor)
         WallState.objects.filter(pk=1).update(valve_mode="", valve_at=None)
     return True
-
-
-def record_mode(before: str, after: str, actor: str) -> None:
-    batch = ModerationBatch.objects.create(act=Act.MODE, actor=actor)
-    ModerationEvent.objects.create(
-        batch=batch, act=Act.MODE, actor=actor, from_status=before, to_status=after
-    )

@@ -47,9 +47,9 @@ def undo_withdrawal(rows: MessageQuerySet) -> bool:
     return True
 
 
-def erase(rows: MessageQuerySet) -> None:
+def erase(rows: MessageQuerySet, *, actor: str = record.AUTHOR) -> None:
     """Delete the message with all that is stored about it; its events stay."""
     with transaction.atomic():
         for message in rows.select_for_update():
-            record.by_author(Act.ERASE, message)
+            record.by_author(Act.ERASE, message, actor=actor)
         rows.delete()

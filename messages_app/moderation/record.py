@@ -67,18 +67,27 @@ def reported(message: Message, *, is_held: bool) -> None:
 
 def valve_moved(before: str, after: str, reason: str) -> None:
     """Record that the flood valve changed the wall's mode, in that transaction."""
-    batch = ModerationBatch.objects.create(act=Act.MODE, reason=reason)
-    ModerationEvent.objects.create(
-        batch=batch, act=Act.MODE, from_status=before, to_status=after, reason=reason
-    )
+    mode_changed(before, after, reason=reason)
     Notice.objects.create(kind=Notice.Kind.MODE)
 
 
-def by_author(act: Act, message: Message) -> ModerationEvent:
-    """Record what the author does to a message, in the transaction that does it."""
+def mode_changed(before: str, after: str, *, actor: str = "", reason: str = "") -> None:
+    """Record a switch of the wall's mode, in the transaction that does it."""
+    who = {"act": Act.MODE, "actor": actor, "reason": reason}
+    batch = ModerationBatch.objects.create(**who)
+    ModerationEvent.objects.create(
+        batch=batch, from_status=before, to_status=after, **who
+    )
+
+
+def by_author(act: Act, message: Message, *, actor: str = AUTHOR) -> ModerationEvent:
+    """Record what the author does to a message, in the transaction that does it.
+
+    A moderator who erases it stands in for the author.
+    """
     return ModerationEvent.objects.create(
         act=act,
-        actor=AUTHOR,
+        actor=actor,
         message_number=message.pk,
         from_status=message.decided_status,
     )
