@@ -8,7 +8,7 @@ from django.contrib import messages as notices
 from django.contrib.admin import helpers
 from django.contrib.admin.views.main import PAGE_VAR
 from django.core.exceptions import PermissionDenied
-from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -29,6 +29,7 @@ from messages_app.admin.decisions import ActionForm, StatusForm
 from messages_app.admin.lists import UncountedChangeList, WrittenByTheWall
 from messages_app.forms import SearchForm
 from messages_app.models import (
+    BoundedCount,
     DatabaseNow,
     Message,
     MessageQuerySet,
@@ -39,13 +40,6 @@ from messages_app.moderation import acts, authors
 from messages_app.templatetags.wall import machine_time, moment
 
 MOST_EVENTS = 500  # of one message, that its history shows
-
-
-class BoundedCount(Subquery):
-    """The number of rows of a query that has a LIMIT."""
-
-    template = "(SELECT COUNT(*) FROM (%(subquery)s) AS found)"
-    output_field = IntegerField()
 
 
 class MessageChangeList(UncountedChangeList):

@@ -2,6 +2,7 @@
 
 from messages_app.models.messages import (
     CONTENT_CEILING,
+    BoundedCount,
     DatabaseNow,
     Message,
     MessageQuerySet,
@@ -22,6 +23,7 @@ from messages_app.models.wall import Mode, PageViewTotal, SenderSalt, WallState
 __all__ = [
     "CONTENT_CEILING",
     "Act",
+    "BoundedCount",
     "DatabaseNow",
     "EarlierText",
     "Message",

@@ -62,6 +62,13 @@ class Said(models.Func):
     output_field = models.TextField()
 
 
+class BoundedCount(models.Subquery):
+    """The number of rows of a query that has a LIMIT."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) AS found)"
+    output_field = models.IntegerField()
+
+
 class MessageQuerySet(models.QuerySet["Message"]):
     def visible(self) -> "MessageQuerySet":
         """Return what may be read on the wall, in the feed and by link."""

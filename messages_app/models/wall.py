@@ -40,6 +40,10 @@ class Mode(models.TextChoices):
     RISKY = "risky", _("Hold what looks risky")
     ALL = "all", _("Hold all until a moderator publishes it")
 
+    @property
+    def strictness(self) -> int:
+        return list(Mode).index(self)
+
 
 def new_token() -> str:
     return secrets.token_hex(8)
@@ -114,9 +118,8 @@ class WallState(models.Model):
 
     def get_effective_mode(self) -> Mode:
         """Return the stricter of what moderators and the flood valve ask for."""
-        order = list(Mode)
         asked = [Mode(mode) for mode in (self.mode, self.valve_mode) if mode]
-        return max(asked, key=order.index)
+        return max(asked, key=lambda mode: mode.strictness)
 
     def is_raised_by_valve(self) -> bool:
         """Return whether the flood valve asks for more than the moderators do."""

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Exists, IntegerField, Max, Q, QuerySet, Subquery
+from django.db.models import Exists, Max, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from messages_app.models import Message, MessageQuerySet, Rule, WallState
+from messages_app.models import BoundedCount, Message, MessageQuerySet, Rule, WallState
 from messages_app.moderation import rules, valve
 
 MOST_COMPARED = 500  # newest messages that a text may repeat
@@ -52,13 +52,6 @@ class Memory:
 memory = Memory()
 
 
-class CountOf(Subquery):
-    """The number of rows of a query, which bounds it."""
-
-    template = "(SELECT COUNT(*) FROM (%(subquery)s) counted)"
-    output_field = IntegerField()
-
-
 def newest(messages: MessageQuerySet, count: int) -> MessageQuerySet:
     """Return messages that are among so many of the newest of these."""
     ids = messages.order_by("-created_at", "-id").values("pk")[:count]
@@ -82,7 +75,7 @@ def find_facts(content: str, senders: Sequence[bytes], digest: bytes | None) -> 
             same.values("content").annotate(at=Max("created_at")).values("at")
         ),
         "was_hidden_before": was_hidden,
-        "posts_last_minute": CountOf(last_minute(memory.state)),
+        "posts_last_minute": BoundedCount(last_minute(memory.state)),
         "is_resent": Exists(Message.objects.filter(post_digest=digest)),
     }
     if digest is None:

@@ -46,8 +46,7 @@ def mode_asked_for(state: WallState, posts_last_minute: int) -> str:
 
 
 def is_stricter(mode: str, than: str) -> bool:
-    order = ["", *Mode]
-    return order.index(mode) > order.index(than)
+    return bool(mode) and (not than or Mode(mode).strictness > Mode(than).strictness)
 
 
 def is_resting(state: WallState) -> bool:
