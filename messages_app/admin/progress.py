@@ -10,6 +10,7 @@ from django.contrib import messages as notices
 from django.db import Error
 from django.http import (
     HttpRequest,
+    HttpResponse,
     HttpResponseBase,
     HttpResponseRedirect,
     StreamingHttpResponse,
@@ -38,8 +39,13 @@ def run(request: HttpRequest, progress: Progress, *, back: str) -> HttpResponseB
                 language = get_language()
                 lines = tell(request, progress, batch, back, language=language)
                 return StreamingHttpResponse(lines)
-    except (TooManySenders, CannotUndo, Error) as error:
+    except (TooManySenders, CannotUndo) as error:
         notices.error(request, failure(error, batch))
+    except Error as error:
+        # No redirect: who asked is not to take it for done.
+        around = frame(request, gettext("Not all is done"))
+        page = end(request, batch, back, error).join(around)
+        return HttpResponse(page, status=503, headers={"Retry-After": "10"})
     else:
         if batch and batch.act == Act.UNDO:
             notices.success(request, sentence(batch))
@@ -66,12 +72,9 @@ def tell(
     Who leaves before its end leaves whole chunks, which are recorded.
     """
     with override(language):
-        context: dict[str, Any] = admin.site.each_context(request)
-        context |= {"title": gettext("This takes a moment"), "cut": CUT}
-        page = render_to_string("admin/messages_app/progress.html", context, request)
-        top, _, bottom = page.partition(CUT)
+        top, bottom = frame(request, gettext("This takes a moment"))
         yield top + line(batch)
-        context = {"batch": batch, "back": back}
+        error = None
         try:
             count = batch.message_count
             while further := next(progress, None):
@@ -79,11 +82,35 @@ def tell(
                 if batch.message_count > count:
                     yield line(batch)
                 count = batch.message_count
-        except Error as error:
-            context["failure"] = failure(error, batch)
-        context |= {"sentence": sentence(batch), "may_undo": batch.act != Act.UNDO}
-        yield render_to_string("admin/messages_app/done.html", context, request)
-        yield bottom
+        except Error as caught:
+            error = caught
+        yield end(request, batch, back, error) + bottom
+
+
+def frame(request: HttpRequest, title: str) -> tuple[str, str]:
+    """Return what stands above and below all that is told."""
+    context: dict[str, Any] = admin.site.each_context(request)
+    context |= {"title": title, "cut": CUT}
+    page = render_to_string("admin/messages_app/progress.html", context, request)
+    top, _, bottom = page.partition(CUT)
+    return top, bottom
+
+
+def end(
+    request: HttpRequest,
+    batch: ModerationBatch | None,
+    back: str,
+    error: Exception | None = None,
+) -> str:
+    """Return what came of it, with a way to take it back."""
+    context = {
+        "batch": batch,
+        "back": back,
+        "failure": error and failure(error, batch),
+        "sentence": batch and sentence(batch),
+        "may_undo": batch and is_worth_undoing(batch),
+    }
+    return render_to_string("admin/messages_app/done.html", context, request)
 
 
 def line(batch: ModerationBatch) -> str:

@@ -401,8 +401,9 @@ def test_a_failure_at_once_is_a_sentence(act, make_message, failing):
     message = make_message()
     failing(0)
     response = act("hide", message)
-    assert response.status_code == 200
+    assert response.status_code == 503
     assert "The database did not answer in time. 0 messages are done" in response.text
+    assert f'<a href="{ALL}">Back to the list</a>' in response.text
     message.refresh_from_db()
     assert message.status == "published"
 
