@@ -12,7 +12,7 @@ from http.cookies import SimpleCookie
 from pathlib import Path
 from urllib.parse import urlencode
 
-from config.tests.environment import OURS, UNLIMITED, free_port
+from config.tests.environment import OURS, TAKE_ALL, UNLIMITED, free_port
 from messages_app.tests.chaos.clients import KEY, VIEWS, Clients
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,6 +62,8 @@ class Stack:
 
     def up(self):
         self.compose("up", "--build", "--wait")
+        shell = ["python", "manage.py", "shell", "--command", TAKE_ALL]
+        self.compose("exec", "-T", "web", *shell)
 
     def start_again(self, service):
         """Start what was stopped, the same container; return when it is healthy."""

@@ -205,7 +205,7 @@ def test_each_reader_can_read_its_own_secrets_only(stack):
         service: stack.sh(service, "ls /run/wall").split()
         for service in ["db", "redis", "web", "jobs"]
     }
-    wall = ["database_url", "redis_url", "secret_key"]
+    wall = ["database_url", "email_url", "redis_url", "secret_key"]
     assert told == {
         "db": ["password", "superuser_password"],
         "redis": ["password", "redis.conf"],
@@ -284,7 +284,8 @@ def test_with_a_site_address_all_is_https(new_stack, tmp_path):
         "services:\n  proxy:\n    ports: !override " + json.dumps(ports) + "\n"
     )
     files = [ROOT / "compose.yml", override]
-    stack = new_stack(files=files, SITE_ADDRESS="localhost")
+    mail = {"EMAIL_URL": "smtp://mail.invalid", "EMAIL_FROM": "wall@mail.invalid"}
+    stack = new_stack(files=files, SITE_ADDRESS="localhost", **mail)
     plain = json.loads(stack.compose("config", "--format", "json"))
     assert plain["services"]["web"]["environment"]["SITE_ADDRESS"] == "localhost"
     stack.up()

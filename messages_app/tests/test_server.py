@@ -18,16 +18,13 @@ from urllib.parse import urlencode
 
 import pytest
 
-from config.tests.environment import bare, free_port
+from config.tests.environment import TAKE_ALL, bare, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Its visitors are programs: no post is held for its speed, its text or a flood.
 MIGRATE = (
     "from django.core.management import call_command; "
-    "from messages_app.models import WallState; "
-    "call_command('migrate', verbosity=0); WallState.objects.update_or_create("
-    "pk=1, defaults=dict(mode='open', risky_per_minute=0, all_per_minute=0))"
+    f"call_command('migrate', verbosity=0); {TAKE_ALL}"
 )
 
 
