@@ -1,12 +1,14 @@
-"""What an operator sees of `wait_for_database` and `maintain`."""
+"""What an operator sees of all commands; and of `wait_for_services` and `maintain`."""
 
+import errno
 import re
 import signal
 import subprocess
 import sys
 import threading
 import time
-from datetime import timedelta
+from argparse import ArgumentTypeError
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from types import SimpleNamespace
 
@@ -17,8 +19,10 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from config.tests.environment import bare
-from messages_app import health, jobs
-from messages_app.management.commands import wait_for_database
+from messages_app import health, jobs, lost_database
+from messages_app.management import base
+from messages_app.management.base import OperatorCommand, duration, moment
+from messages_app.management.commands import wait_for_services
 from messages_app.models import PageViewTotal
 from messages_app.tests.test_server import ROOT
 
@@ -63,7 +67,125 @@ def manage(*arguments, **variables):
     return ran.end(), ran.said
 
 
-# wait_for_database
+# All of them
+
+
+class Counting(OperatorCommand):
+    """A command that does four things, of which any can fail."""
+
+    help = "Count to four."
+    stealth_options = ("error",)
+
+    def add_arguments(self, parser):
+        parser.add_argument("--since", type=moment)
+        self.add_dry_run(parser)
+
+    def handle(self, *, error=None, **options):
+        with self.progress(4, "messages") as bar:
+            for _ in range(4):
+                bar.update()
+            if error:
+                raise error
+        self.stdout.write("Counted.")
+
+
+def run(command, stderr, **options):
+    said = StringIO()
+    call_command(command, stdout=said, stderr=stderr, **options)
+    return said.getvalue()
+
+
+def test_a_terminal_is_shown_a_bar():
+    terminal = StringIO()
+    terminal.isatty = lambda: True
+    assert run(Counting(), terminal) == "Counted.\n"
+    last = terminal.getvalue().rstrip("\n").split("\r")[-1]
+    assert re.match(r"100%\|#+\| 4/4 \[00:00<00:00, .* messages/s\]", last)
+
+
+def test_a_pipe_is_told_in_lines_and_only_of_what_takes_long(monkeypatch):
+    pipe = StringIO()
+    run(Counting(), pipe)
+    assert pipe.getvalue() == ""
+    monkeypatch.setattr(base, "LINE_SECONDS", 0)
+    run(Counting(), pipe)
+    *_, last = pipe.getvalue().splitlines()
+    assert re.match(r"4 of 4 messages, .* messages/s, 00:00 left$", last)
+    assert "\r" not in pipe.getvalue()
+
+
+def test_nothing_is_told_of_the_way_where_quiet_is_asked():
+    terminal = StringIO()
+    terminal.isatty = lambda: True
+    run(Counting(), terminal, verbosity=0)
+    assert terminal.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "told", "status"),
+    [
+        (KeyboardInterrupt(), "Interrupted.", 130),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/backups/wall"),
+            "/backups/wall: No space left on device.",
+            1,
+        ),
+    ],
+)
+def test_what_ends_a_command_is_told_in_one_line(error, told, status):
+    with pytest.raises(CommandError) as raised:
+        call_command(Counting(), error=error, stderr=StringIO())
+    assert (str(raised.value), raised.value.returncode) == (told, status)
+
+
+def test_help_is_one_sentence_and_says_what_holds_without_an_option():
+    status, said = manage("wait_for_services", "--help")
+    assert status == 0
+    assert "at most (default: 60)" in " ".join(said.split())
+    assert "(default: None)" not in said
+    assert "(default: False)" not in said
+
+
+def test_a_wrong_call_ends_with_two_and_says_how_it_is_meant():
+    status, said = manage("wait_for_services", "--timeout", "soon")
+    assert status == 2
+    assert "argument --timeout: invalid float value: 'soon'" in said
+
+
+def test_a_database_out_of_reach_ends_any_command_with_its_host():
+    url = "postgres://wall:hush@127.0.0.1:1/wall"
+    status, said = manage("undo_moderation", "1", DATABASE_URL=url)
+    assert status == 1
+    assert "The database at 127.0.0.1:1 cannot be reached" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("2026-01-31", datetime(2026, 1, 31, tzinfo=UTC)),
+        ("2026-01-31T12:00+01:00", datetime(2026, 1, 31, 11, tzinfo=UTC)),
+    ],
+)
+def test_a_date_is_read(text, meant):
+    assert moment(text) == meant
+
+
+def test_so_long_ago_is_read(monkeypatch):
+    monkeypatch.setattr(timezone, "now", lambda: datetime(2026, 3, 31, tzinfo=UTC))
+    assert moment("90d") == datetime(2025, 12, 31, tzinfo=UTC)
+    assert duration("30m") == timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "d", "-1d", "1y", "\u00b2d", "yesterday", "999999d"]
+)
+def test_what_is_no_date_is_told(text):
+    with pytest.raises(ArgumentTypeError, match=r"is no (time|date) like"):
+        moment(text)
+
+
+# wait_for_services
 
 
 @pytest.fixture
@@ -83,14 +205,15 @@ def slow_server(monkeypatch):
             vendor="postgresql",
             settings_dict={"HOST": "db", "PORT": ""},
         )
-        monkeypatch.setattr(wait_for_database, "connection", fake)
+        for module in (wait_for_services, lost_database):
+            monkeypatch.setattr(module, "connection", fake)
 
     return server
 
 
 def test_a_database_that_is_ready_is_not_talked_about(db):
     said = StringIO()
-    call_command("wait_for_database", migrated=True, seconds=0, stdout=said)
+    call_command("wait_for_services", migrated=True, timeout=0, stdout=said)
     assert said.getvalue() == ""
 
 
@@ -105,7 +228,7 @@ def test_a_database_that_is_ready_is_not_talked_about(db):
 )
 def test_a_database_out_of_reach_is_told_with_its_host_and_what_to_check(place, told):
     url = f"postgres://wall:hush@{place}/wall"
-    status, said = manage("wait_for_database", "--seconds", "0", DATABASE_URL=url)
+    status, said = manage("wait_for_services", "--timeout", "0", DATABASE_URL=url)
     assert status == 1
     assert re.search(told, said)
     assert "Gave up after 0 s" in said
@@ -123,17 +246,26 @@ def test_a_database_out_of_reach_is_told_with_its_host_and_what_to_check(place, 
 def test_what_time_does_not_mend_is_told_at_once(slow_server, text, told):
     slow_server(text)
     with pytest.raises(CommandError, match=f"at db:5432 .*{told}"):
-        call_command("wait_for_database", seconds=3600)
+        call_command("wait_for_services", timeout=3600)
 
 
 def test_a_database_that_is_starting_is_waited_for(slow_server, monkeypatch):
     slow_server(*["FATAL:  the database system is starting up"] * 3)
-    monkeypatch.setattr(wait_for_database, "ASK_AGAIN_SECONDS", 0)
+    monkeypatch.setattr(wait_for_services, "ASK_AGAIN_SECONDS", 0)
     said = StringIO()
-    call_command("wait_for_database", seconds=3600, stdout=said)
+    call_command("wait_for_services", timeout=3600, stdout=said)
     first, last = said.getvalue().splitlines()
     assert "It is not ready yet. Trying for 3600 s more." in first
     assert last == "The database is ready."
+
+
+def test_a_cache_that_is_away_is_told_and_not_waited_for(db, monkeypatch):
+    monkeypatch.setattr(health, "cache_state_now", lambda: health.AWAY)
+    said = StringIO()
+    call_command("wait_for_services", timeout=0, stdout=said)
+    assert said.getvalue() == (
+        "The cache does not answer; the wall works without it, slower.\n"
+    )
 
 
 def test_an_older_schema_is_waited_for_and_a_newer_one_is_not(db, monkeypatch):
@@ -142,11 +274,11 @@ def test_an_older_schema_is_waited_for_and_a_newer_one_is_not(db, monkeypatch):
             "INSERT INTO django_migrations (app, name, applied) "
             "VALUES ('messages_app', '9999_of_a_later_release', CURRENT_TIMESTAMP)"
         )
-    call_command("wait_for_database", migrated=True, seconds=0)
+    call_command("wait_for_services", migrated=True, timeout=0)
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'messages_app'")
     with pytest.raises(CommandError, match=r"lacks \d+ migrations, from messages_app"):
-        call_command("wait_for_database", migrated=True, seconds=0)
+        call_command("wait_for_services", migrated=True, timeout=0)
     assert health.missing_migrations()
 
 

@@ -91,7 +91,7 @@ def test_an_undoing_is_not_undone(hidden):
 def test_a_terminal_is_shown_how_far_it_is(hidden):
     terminal = Terminal()
     run(hidden.pk, stderr=terminal)
-    assert "\r3 of 3\n" in terminal.getvalue()
+    assert "3/3 [" in terminal.getvalue().split("\r")[-1]
     silent = StringIO()
     run(hidden.pk, stderr=silent)
     assert silent.getvalue() == ""

@@ -3,15 +3,16 @@
 import signal
 from typing import Any
 
-from django.core.management import BaseCommand, CommandParser
+from django.core.management import CommandParser
 from django.db import connection
 
 from messages_app import advisory_lock, jobs
+from messages_app.management.base import OperatorCommand
 
 TASKS = [jobs.FOLD, *jobs.TASKS]
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Fold the view counter, end floods and bans, tell moderators, and clean up."
 
     def add_arguments(self, parser: CommandParser) -> None:

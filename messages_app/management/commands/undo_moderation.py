@@ -2,26 +2,24 @@
 
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError, CommandParser
+from django.core.management import CommandError, CommandParser
 
+from messages_app.management.base import ACTOR, OperatorCommand
 from messages_app.models import Act, Message, ModerationBatch
 from messages_app.moderation import undo
 
-ACTOR = "manage.py"
 MOST_FORESEEN = 10_000  # messages that --dry-run looks at
 CHUNK = 1_000  # of them at once
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Undo an act of moderation: give each of its messages the state from before."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "batch", type=int, help="the number of the act, as in admin"
         )
-        parser.add_argument(
-            "--dry-run", action="store_true", help="only say what it would do"
-        )
+        self.add_dry_run(parser)
 
     def handle(self, *, batch: int, dry_run: bool, **options: Any) -> None:
         act = ModerationBatch.objects.filter(pk=batch).first()
@@ -52,13 +50,9 @@ class Command(BaseCommand):
 
     def undo(self, act: ModerationBatch) -> None:
         bans = act.bans.count()
-        is_watched = self.stderr.isatty()
-        for undoing in undo.undo(act, actor=ACTOR):
-            if is_watched:
-                count = undoing.message_count + undoing.skipped_count
-                self.stderr.write(f"\r{count:,} of {act.message_count:,}", ending="")
-        if is_watched:
-            self.stderr.write("")
+        with self.progress(act.message_count, "messages") as bar:
+            for undoing in undo.undo(act, actor=ACTOR):
+                bar.update(undoing.message_count + undoing.skipped_count - bar.n)
         done = told(undoing.message_count, undoing.skipped_count, bans)
         self.stdout.write(f"{done}.")
 

@@ -1,0 +1,169 @@
+"""What the operator's commands share: how they are told what to do, tell how far they
+are, and end.
+
+Exit status: 0 done; 1 failed, or stopped before its end; 2 called wrongly; 3 done but for
+a part, which is told; 130 ended by Ctrl-C.
+"""
+
+import os
+import sys
+from argparse import ArgumentDefaultsHelpFormatter, ArgumentTypeError
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError, CommandParser
+from django.core.management.base import DjangoHelpFormatter, OutputWrapper
+from django.db import OperationalError
+from django.utils import timezone
+from tqdm import tqdm
+
+from messages_app import lost_database
+from messages_app.models import Message, MessageQuerySet
+
+ACTOR = "manage.py"  # who did it, in the record of what moderators do
+DONE_IN_PART, INTERRUPTED = 3, 130  # exit statuses
+LINE_SECONDS = 10.0  # between two lines of progress, where nobody watches a bar
+UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+class HelpFormatter(ArgumentDefaultsHelpFormatter, DjangoHelpFormatter):
+    """Shows each option's default, where it has one."""
+
+    def _get_help_string(self, action: Any) -> str | None:
+        if action.default in (None, False, [], ""):
+            return action.help
+        return super()._get_help_string(action)
+
+
+class OperatorCommand(BaseCommand):
+    """A command of which everything that can be mended is told in one line."""
+
+    def create_parser(
+        self, prog_name: str, subcommand: str, **kwargs: Any
+    ) -> CommandParser:
+        kwargs.setdefault("formatter_class", HelpFormatter)
+        return super().create_parser(prog_name, subcommand, **kwargs)
+
+    def add_dry_run(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--dry-run", action="store_true", help="only say what it would do"
+        )
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run the command; raise CommandError, with its exit status, if it fails."""
+        self.is_quiet = options["verbosity"] == 0
+        try:
+            return super().execute(*args, **options)
+        except KeyboardInterrupt as error:
+            raise CommandError("Interrupted.", returncode=INTERRUPTED) from error
+        except OperationalError as error:
+            raise CommandError(lost_database.describe(error)) from error
+        except BrokenPipeError:
+            # Whoever read it has seen enough, as `head` does. Python would complain once
+            # more when it closes the pipe.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(1) from None
+        except OSError as error:  # a full disk, a file that is not there
+            what = f"{error.filename}: " if error.filename else ""
+            raise CommandError(f"{what}{error.strerror or error}.") from error
+
+    @contextmanager
+    def progress(self, total: int | None, unit: str) -> Iterator[Any]:
+        """Yield a tqdm bar, to be told by `update()` how many more are done.
+
+        On a terminal it is a bar, in a pipe a line at most each LINE_SECONDS.
+        """
+        is_terminal = self.stderr.isatty()
+        options: dict[str, Any] = {"dynamic_ncols": True}
+        if not is_terminal:
+            options = {
+                "mininterval": LINE_SECONDS,
+                "delay": LINE_SECONDS,
+                "bar_format": "{n_fmt} of {total_fmt}{unit}, {rate_fmt}, {remaining} left"
+                if total
+                else "{n_fmt}{unit}, {rate_fmt}",
+            }
+        out: Any = Bar(self.stderr) if is_terminal else Lines(self.stderr)
+        with tqdm(
+            total=total, unit=f" {unit}", file=out, disable=self.is_quiet, **options
+        ) as bar:
+            yield bar
+
+
+class Bar:
+    """A terminal as tqdm writes to it."""
+
+    ending = ""
+
+    def __init__(self, out: OutputWrapper) -> None:
+        self.out = out
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.out, name)
+
+    def write(self, text: str) -> None:
+        self.out.write(text, style_func=str, ending=self.ending)
+
+
+class Lines(Bar):
+    """A pipe or a file, where each state of a bar is a line of its own."""
+
+    ending = "\n"
+
+    def write(self, text: str) -> None:
+        if line := text.strip():
+            super().write(line)
+            self.out.flush()
+
+
+# What commands are given.
+
+
+def duration(text: str) -> timedelta:
+    """Return the time that is meant by 30m, 12h, 90d or 2w."""
+    number, unit = text[:-1], UNITS.get(text[-1:])
+    if not unit or not number.isdecimal() or len(number) > 5:
+        raise ArgumentTypeError(f"{text!r} is no time like 30m, 12h, 90d or 2w")
+    return timedelta(**{unit: int(number)})
+
+
+def moment(text: str) -> datetime:
+    """Return the moment that is meant by an ISO 8601 date or time, or by "90d" (ago)."""
+    if text[-1:] in UNITS:
+        return timezone.now() - duration(text)
+    try:
+        found = datetime.fromisoformat(text)
+        return found if found.tzinfo else timezone.make_aware(found)
+    except (ValueError, OverflowError) as error:
+        raise ArgumentTypeError(
+            f"{text!r} is no date like 2026-01-31 or 2026-01-31T12:00+01:00, "
+            "and no time ago like 90d"
+        ) from error
+
+
+def add_message_filter(parser: CommandParser) -> None:
+    """Add the options that choose messages, as `chosen_messages()` takes them."""
+    parser.add_argument(
+        "--since",
+        type=moment,
+        metavar="DATE",
+        help="posted at or after this date or time (ISO 8601), or so long ago (90d)",
+    )
+    parser.add_argument("--until", type=moment, metavar="DATE", help="posted before it")
+    parser.add_argument(
+        "--status", choices=Message.Status.values, help="of this status only"
+    )
+
+
+def chosen_messages(
+    *, since: datetime | None, until: datetime | None, status: str | None, **_: Any
+) -> MessageQuerySet:
+    """Return the messages that the options of `add_message_filter()` ask for."""
+    messages = Message.objects.all()
+    if since:
+        messages = messages.filter(created_at__gte=since)
+    if until:
+        messages = messages.filter(created_at__lt=until)
+    return messages.filter(status=status) if status else messages
