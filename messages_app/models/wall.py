@@ -2,6 +2,7 @@
 
 import secrets
 
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -45,6 +46,9 @@ class Mode(models.TextChoices):
         return list(Mode).index(self)
 
 
+WEEK = 7 * 24 * 60  # minutes
+
+
 def new_token() -> str:
     return secrets.token_hex(8)
 
@@ -71,33 +75,44 @@ class WallState(models.Model):
     )
     valve_at = models.DateTimeField(null=True, editable=False)
     most_links = models.PositiveSmallIntegerField(
-        _("links a message may have"), default=2, help_text=_("More are risky.")
+        _("links a message may have"),
+        default=2,
+        help_text=_("More are risky."),
+        validators=[MaxValueValidator(1_000)],
     )
     fast_seconds = models.PositiveSmallIntegerField(
         _("seconds a person needs to write"),
         default=2,
         help_text=_("A form that comes back sooner is risky. 0: none is."),
+        validators=[MaxValueValidator(3_600)],
     )
     repeat_minutes = models.PositiveSmallIntegerField(
         _("minutes in which the same text is a repetition"),
         default=60,
         help_text=_("A repetition is risky. 0: none is."),
+        validators=[MaxValueValidator(WEEK)],
     )
     risky_per_minute = models.PositiveIntegerField(
         _("posts in a minute that switch to holding what is risky"),
         default=60,
         help_text=_("0: no number does."),
+        validators=[MaxValueValidator(10_000)],
     )
     all_per_minute = models.PositiveIntegerField(
         _("posts in a minute that switch to holding all"),
         default=120,
         help_text=_("0: no number does."),
+        validators=[MaxValueValidator(10_000)],
     )
     calm_minutes = models.PositiveSmallIntegerField(
-        _("minutes of calm after which that ends"), default=10
+        _("minutes of calm after which that ends"),
+        default=10,
+        validators=[MaxValueValidator(WEEK)],
     )
     notice_minutes = models.PositiveSmallIntegerField(
-        _("minutes between two e-mails to moderators, at least"), default=30
+        _("minutes between two e-mails to moderators, at least"),
+        default=30,
+        validators=[MaxValueValidator(WEEK)],
     )
     noticed_at = models.DateTimeField(null=True, editable=False)
     # Renewed when a rule changes, so that each process knows its own are old.

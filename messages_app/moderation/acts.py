@@ -196,12 +196,14 @@ def set_mode(mode: Mode, *, actor: str) -> None:
 def open_valve(*, actor: str) -> bool:
     """End what the flood valve asks for; return False if it asks for nothing any more.
 
-    Undoing this makes the wall as strict again by the moderators' own mode.
+    It then rests as long as a calm would have to last, though the flood goes on. Undoing
+    this makes the wall as strict again by the moderators' own mode.
     """
     with transaction.atomic():
         state = WallState.objects.select_for_update().filter(pk=1).first()
         if state is None or not state.valve_mode:
             return False
         record.mode_changed(state.get_effective_mode(), state.mode, actor=actor)
-        WallState.objects.filter(pk=1).update(valve_mode="", valve_at=None)
+        rests_until = timezone.now() + timedelta(minutes=state.calm_minutes)
+        WallState.objects.filter(pk=1).update(valve_mode="", valve_at=rests_until)
     return True

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from django.db import transaction
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from messages_app.models import (
     Act,
@@ -44,7 +45,8 @@ def undo(batch: ModerationBatch, *, actor: str) -> Progress:
         numbers = list(rest.values_list("message_number", flat=True)[:CHUNK])
         if numbers:
             with transaction.atomic():
-                give_back(of_messages.filter(message_number__in=numbers), undoing)
+                chunk = of_messages.filter(message_number__in=numbers)
+                give_back(chunk, batch, undoing)
         yield undoing
         if not numbers:
             return
@@ -67,7 +69,9 @@ def undo_mode(batch: ModerationBatch, undoing: ModerationBatch) -> None:
             )
 
 
-def give_back(events: QuerySet[ModerationEvent], undoing: ModerationBatch) -> None:
+def give_back(
+    events: QuerySet[ModerationEvent], batch: ModerationBatch, undoing: ModerationBatch
+) -> None:
     """Undo these events of one act, but those on whose message a later act stands."""
     events = events.order_by()
     numbers = list(events.values_list("message_number", flat=True))
@@ -82,7 +86,7 @@ def give_back(events: QuerySet[ModerationEvent], undoing: ModerationBatch) -> No
     for number in skipped:
         del undone[number]
     chunk = Message.objects.filter(pk__in=undone)
-    restore(chunk, undoing.undoes)
+    restore(chunk, batch)
     ModerationEvent.objects.bulk_create(
         record.event(undoing, before[number], now, undoes=undone[number])
         for number, now in chunk.in_bulk().items()
@@ -94,9 +98,10 @@ def give_back(events: QuerySet[ModerationEvent], undoing: ModerationBatch) -> No
 def changed_later(events: Iterable[ModerationEvent]) -> set[int]:
     """Return the numbers of the messages on which a later act stands."""
     own = {event.message_number or 0: event for event in events}
-    # An author's edit stands against the undoing of a moderator's.
+    # A rule's hold stands too, or an undoing would publish what it held; and an author's
+    # edit against the undoing of a moderator's.
     standing = ModerationEvent.objects.filter(
-        Q(batch__isnull=False) | Q(act=Act.EDIT),
+        Q(batch__isnull=False) | Q(act__in=[Act.HOLD, Act.EDIT]),
         message_number__in=own,
         undone_by__isnull=True,
     ).exclude(act=Act.UNDO)
@@ -105,26 +110,37 @@ def changed_later(events: Iterable[ModerationEvent]) -> set[int]:
         for event in standing
         if (number := event.message_number or 0)
         and event.pk > own[number].pk
-        and (event.batch_id or own[number].act == Act.EDIT)
+        and (event.batch_id or event.act == Act.HOLD or own[number].act == Act.EDIT)
     }
 
 
-def restore(chunk: MessageQuerySet, batch: ModerationBatch | None) -> None:
+def restore(chunk: MessageQuerySet, batch: ModerationBatch) -> None:
     """Set the messages to what the events of an act tell of the time before it."""
+    if batch.act == Act.EDIT:  # which changed but the words
+        return
     told = ModerationEvent.objects.filter(batch=batch, message_number=OuterRef("pk"))
 
-    def was(field: str) -> Subquery:
-        return Subquery(told.values(field)[:1])
+    def was(events: QuerySet[ModerationEvent], field: str) -> Subquery:
+        return Subquery(events.values(field)[:1])
 
+    # What was kept before its author edited it was another text.
+    edited = ModerationEvent.objects.filter(
+        message_number=OuterRef("message_number"),
+        pk__gt=OuterRef("pk"),
+        act=Act.EDIT,
+        batch__isnull=True,
+    )
     decided = {
-        "reason": was("from_reason"),
-        "is_kept": was("was_kept"),
-        "waits_since": was("waited_since"),
+        "reason": was(told, "from_reason"),
+        "is_kept": Coalesce(was(told.exclude(Exists(edited)), "was_kept"), False),
+        # Reports that came since are still to be looked at.
+        "waits_since": Coalesce(was(told, "waited_since"), "waits_since"),
     }
     withdrawn = Q(status=Message.Status.WITHDRAWN)
-    chunk.exclude(withdrawn).update(status=was("from_status"), **decided)
+    from_status = was(told, "from_status")
+    chunk.exclude(withdrawn).update(status=from_status, **decided)
     # What its author withdrew stays so; if it comes back, then as it was before.
-    chunk.filter(withdrawn).update(status_before=was("from_status"), **decided)
+    chunk.filter(withdrawn).update(status_before=from_status, **decided)
 
 
 def restore_texts(

@@ -1,5 +1,6 @@
 """What moderators do, how it is recorded, and that it can be taken back."""
 
+import secrets
 from datetime import timedelta
 
 import hypothesis.strategies as st
@@ -8,16 +9,18 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 
+from messages_app import reports
 from messages_app.models import (
     Act,
     EarlierText,
     Message,
     ModerationBatch,
     ModerationEvent,
+    Report,
     Rule,
     WallState,
 )
-from messages_app.moderation import acts
+from messages_app.moderation import acts, authors
 from messages_app.moderation.undo import CannotUndo, undo
 
 pytestmark = pytest.mark.django_db
@@ -105,6 +108,53 @@ def test_undoing_skips_and_counts_what_a_later_act_changed(make_message):
     assert {row.status for row in Message.objects.all()} == {"published"}
 
 
+def edit(message, content, hold_reason=""):
+    rows = Message.objects.filter(pk=message.pk)
+    assert authors.edit(rows, content=content, author_name="", hold_reason=hold_reason)
+
+
+def test_undoing_publishes_nothing_that_a_rule_has_held_since(make_message, page):
+    message = make_message("Harmless", created_at=timezone.now())
+    keeping = acts.finish(acts.publish(Message.objects.all(), actor="mod"))
+    edit(message, "Spam now", hold_reason="word")
+    undoing = acts.finish(undo(keeping, actor="mod"))
+    assert (undoing.message_count, undoing.skipped_count) == (0, 1)
+    assert "Spam now" not in page()
+
+
+def test_undoing_keeps_no_text_that_its_author_wrote_since(make_message):
+    message = make_message("Kept", created_at=timezone.now())
+    acts.finish(acts.publish(Message.objects.all(), actor="mod"))
+    acts.finish(acts.hide(Message.objects.all(), actor="mod"))
+    mistake = acts.finish(acts.publish(Message.objects.all(), actor="mod"))
+    edit(message, "Another text")
+    acts.finish(undo(mistake, actor="mod"))
+    message.refresh_from_db()
+    assert (message.status, message.is_kept) == ("hidden", False)
+
+
+def report(message):
+    reports.store(Report(message=message, reason="spam"), [secrets.token_bytes(16)])
+
+
+def test_undoing_forgets_no_report_that_came_since(make_message):
+    message = make_message()
+    hiding = acts.finish(acts.hide(Message.objects.all(), actor="mod"))
+    report(message)
+    acts.finish(undo(hiding, actor="mod"))
+    assert Message.objects.visible().waiting().exists()
+
+
+def test_undoing_an_edit_by_staff_changes_nothing_but_the_words(make_message):
+    message = make_message("My words")
+    acts.edit(message, content="Tamer", author_name="", actor="root")
+    report(message)
+    acts.finish(undo(ModerationBatch.objects.get(act=Act.EDIT), actor="root"))
+    message.refresh_from_db()
+    assert message.content == "My words"
+    assert Message.objects.waiting().get() == message
+
+
 def test_an_act_is_undone_once(make_message):
     make_message()
     batch = acts.finish(acts.hide(Message.objects.all(), actor="mod"))
@@ -185,14 +235,69 @@ ACTS = st.tuples(
     st.sampled_from([acts.publish, acts.hide, acts.hide_senders, acts.ban]),
     st.sets(st.integers(0, 5), min_size=1),
 )
-
-
-@given(st.lists(STATES, min_size=6, max_size=6), st.lists(ACTS, max_size=8))
-@settings(
+# What authors and visitors do between these: an edit, held by a rule or not; a report.
+OTHERS = st.tuples(
+    st.sampled_from(["edit", "hold", "report"]), st.sets(st.integers(0, 5), max_size=3)
+)
+PROPERTY = settings(
     max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+
+
+def do(step, number):
+    """Let an author or a visitor do this to a message."""
+    rows = Message.objects.filter(pk=number)
+    if step == "report":
+        report(rows.get())
+    else:
+        reason = "word" if step == "hold" else ""
+        authors.edit(rows, content="Anew", author_name="", hold_reason=reason)
+
+
+@given(
+    st.lists(st.sampled_from(["published", "held", "hidden"]), min_size=6, max_size=6),
+    st.lists(ACTS | OTHERS, max_size=8),
+)
+@PROPERTY
+def test_an_undoing_publishes_nothing_that_a_rule_held_and_forgets_no_report(
+    statuses, sequence
+):
+    with transaction.atomic():
+        rows = [
+            Message.objects.create(
+                content=f"{number}", status=status, created_at=timezone.now()
+            )
+            for number, status in enumerate(statuses)
+        ]
+        done = []
+        for step, numbers in sequence:
+            chosen = [rows[n].pk for n in numbers]
+            if callable(step):
+                of_them = Message.objects.filter(pk__in=chosen)
+                done.append(acts.finish(step(of_them, actor="mod")))
+            else:
+                for number in chosen:
+                    do(step, number)
+        waited = numbers_of(Message.objects.waiting())
+        held = numbers_of(Message.objects.filter(status="held"))
+        by_rule = ModerationEvent.objects.filter(act="hold", batch=None)
+        by_rule = set(by_rule.values_list("message_number", flat=True))
+        for batch in reversed(done):
+            acts.finish(undo(batch, actor="mod"))
+        on_the_wall = numbers_of(Message.objects.visible())
+        assert not held & by_rule & on_the_wall
+        assert waited & on_the_wall <= numbers_of(Message.objects.waiting())
+        transaction.set_rollback(True)
+
+
+def numbers_of(messages):
+    return set(messages.values_list("pk", flat=True))
+
+
+@given(st.lists(STATES, min_size=6, max_size=6), st.lists(ACTS, max_size=8))
+@PROPERTY
 def test_any_acts_and_the_undoing_of_all_restore_every_status(statuses, sequence):
     with transaction.atomic():
         rows = [

@@ -208,6 +208,16 @@ def test_undoing_the_calm_closes_the_valve_until_the_next_one(later):
     assert WallState.objects.get().get_effective_mode() == "open"
 
 
+def test_a_valve_that_is_opened_in_a_flood_stays_open_as_long_as_a_calm_lasts(later):
+    flood(121)
+    acts.open_valve(actor="mod")
+    assert flood(121) == "open"
+    later(minutes=9)
+    assert flood(121) == "open"
+    later(minutes=11)
+    assert flood(121) == "all"
+
+
 def test_a_flood_of_posts_is_held_from_the_post_that_switches(post):
     WallState.objects.update(mode="open", risky_per_minute=2, all_per_minute=4)
     for number in range(6):

@@ -96,7 +96,9 @@ def test_thresholds_in_the_wrong_order_are_told(send, risky, all_, is_told):
     assert (WallState.objects.get().all_per_minute == all_) != is_told
 
 
-@pytest.mark.parametrize("nonsense", ["-1", "x", "9" * 30, "", "1.5", "\0"])
+@pytest.mark.parametrize(
+    "nonsense", ["-1", "x", "9" * 30, "9" * 16, "20000", "", "1.5", "\0"]
+)
 def test_nonsense_is_told_and_nothing_is_stored(send, nonsense):
     assert "Please correct the error" in send(risky_per_minute=nonsense).text
     assert send(mode=nonsense).status_code == 200
