@@ -5,45 +5,77 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('messages_app', '0005_moderation_indexes'),
+        ("messages_app", "0005_moderation_indexes"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='wallstate',
-            name='all_per_minute',
-            field=models.PositiveIntegerField(default=120, help_text='0: no number does.', validators=[django.core.validators.MaxValueValidator(10000)], verbose_name='posts in a minute that switch to holding all'),
+            model_name="wallstate",
+            name="all_per_minute",
+            field=models.PositiveIntegerField(
+                default=120,
+                help_text="0: no number does.",
+                validators=[django.core.validators.MaxValueValidator(10000)],
+                verbose_name="posts in a minute that switch to holding all",
+            ),
         ),
         migrations.AlterField(
-            model_name='wallstate',
-            name='calm_minutes',
-            field=models.PositiveSmallIntegerField(default=10, validators=[django.core.validators.MaxValueValidator(10080)], verbose_name='minutes of calm after which that ends'),
+            model_name="wallstate",
+            name="calm_minutes",
+            field=models.PositiveSmallIntegerField(
+                default=10,
+                validators=[django.core.validators.MaxValueValidator(10080)],
+                verbose_name="minutes of calm after which that ends",
+            ),
         ),
         migrations.AlterField(
-            model_name='wallstate',
-            name='fast_seconds',
-            field=models.PositiveSmallIntegerField(default=2, help_text='A form that comes back sooner is risky. 0: none is.', validators=[django.core.validators.MaxValueValidator(3600)], verbose_name='seconds a person needs to write'),
+            model_name="wallstate",
+            name="fast_seconds",
+            field=models.PositiveSmallIntegerField(
+                default=2,
+                help_text="A form that comes back sooner is risky. 0: none is.",
+                validators=[django.core.validators.MaxValueValidator(3600)],
+                verbose_name="seconds a person needs to write",
+            ),
         ),
         migrations.AlterField(
-            model_name='wallstate',
-            name='most_links',
-            field=models.PositiveSmallIntegerField(default=2, help_text='More are risky.', validators=[django.core.validators.MaxValueValidator(1000)], verbose_name='links a message may have'),
+            model_name="wallstate",
+            name="most_links",
+            field=models.PositiveSmallIntegerField(
+                default=2,
+                help_text="More are risky.",
+                validators=[django.core.validators.MaxValueValidator(1000)],
+                verbose_name="links a message may have",
+            ),
         ),
         migrations.AlterField(
-            model_name='wallstate',
-            name='notice_minutes',
-            field=models.PositiveSmallIntegerField(default=30, validators=[django.core.validators.MaxValueValidator(10080)], verbose_name='minutes between two e-mails to moderators, at least'),
+            model_name="wallstate",
+            name="notice_minutes",
+            field=models.PositiveSmallIntegerField(
+                default=30,
+                validators=[django.core.validators.MaxValueValidator(10080)],
+                verbose_name="minutes between two e-mails to moderators, at least",
+            ),
         ),
         migrations.AlterField(
-            model_name='wallstate',
-            name='repeat_minutes',
-            field=models.PositiveSmallIntegerField(default=60, help_text='A repetition is risky. 0: none is.', validators=[django.core.validators.MaxValueValidator(10080)], verbose_name='minutes in which the same text is a repetition'),
+            model_name="wallstate",
+            name="repeat_minutes",
+            field=models.PositiveSmallIntegerField(
+                default=60,
+                help_text="A repetition is risky. 0: none is.",
+                validators=[django.core.validators.MaxValueValidator(10080)],
+                verbose_name="minutes in which the same text is a repetition",
+            ),
         ),
         migrations.AlterField(
-            model_name='wallstate',
-            name='risky_per_minute',
-            field=models.PositiveIntegerField(default=60, help_text='0: no number does.', validators=[django.core.validators.MaxValueValidator(10000)], verbose_name='posts in a minute that switch to holding what is risky'),
+            model_name="wallstate",
+            name="risky_per_minute",
+            field=models.PositiveIntegerField(
+                default=60,
+                help_text="0: no number does.",
+                validators=[django.core.validators.MaxValueValidator(10000)],
+                verbose_name="posts in a minute that switch to holding what is risky",
+            ),
         ),
     ]

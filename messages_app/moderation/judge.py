@@ -112,16 +112,34 @@ def judge(
 ) -> rules.Verdict:
     """Return what becomes of a new message, which may be one too many for the valve."""
     state = valve.heed(facts.state, facts.posts_last_minute)
+    book = memory.book(state)
+    names = [sender.hex() for sender in senders]
+    follow(names, book.rows)
     post = rules.Post(
         text=message.content,
         name=message.author_name,
-        senders=[sender.hex() for sender in senders],
+        senders=names,
         seconds=seconds,
         is_trapped=is_trapped,
         is_repeated=facts.is_repeated,
         was_hidden_before=facts.was_hidden_before,
     )
-    return rules.judge(post, memory.book(state))
+    return rules.judge(post, book)
+
+
+def follow(names: Sequence[str], rows: rules.Rows) -> None:
+    """List a sender by this month's name, the first of these, who is listed by an older.
+
+    Else a ban would end with the salt of the month in which the sender last posted.
+    """
+    if names[0] in rows.senders or rows.senders.keys().isdisjoint(names):
+        return
+    listed = Rule.objects.living().filter(kind=Rule.Kind.SENDER, pattern__in=names)
+    followed = list(listed)
+    for rule in followed:
+        rule.pk, rule.pattern = None, names[0]
+    if followed:
+        Rule.objects.bulk_create(followed)
 
 
 def judge_edit(content: str, author_name: str) -> rules.Verdict:

@@ -1,7 +1,7 @@
 import html
 import re
 import time
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core import signing
@@ -15,9 +15,11 @@ from messages_app.models import (
     ModerationEvent,
     Notice,
     Rule,
+    SenderSalt,
     WallState,
 )
-from messages_app.moderation import judge, rules
+from messages_app.moderation import acts, judge, rules
+from messages_app.moderation.undo import undo
 
 ELSEWHERE = {"REMOTE_ADDR": "198.51.100.7"}
 
@@ -198,10 +200,39 @@ def test_a_banned_sender_is_told_until_when_and_keeps_the_text(post, rule, rf):
     assert "It is me again</textarea>" in response.text
 
 
-def test_a_ban_reaches_a_sender_by_last_months_name(post, rule, rf, client):
-    names = senders.find_all(rf.get("/"))
-    rule("sender", names[-1].hex(), "refuse")
+@pytest.fixture
+def names(db, rf):
+    """Return this month's name of the sender, and the last one's."""
+    month = datetime.now(UTC).date().replace(day=1)
+    SenderSalt.objects.create(month=senders.month_before(month), salt=b"s" * 32)
+    return senders.find_all(rf.get("/"))
+
+
+def test_a_ban_reaches_a_sender_by_last_months_name(post, rule, names):
+    rule("sender", names[1].hex(), "refuse")
     assert post("Hello").status_code == 422
+
+
+def test_a_ban_outlives_the_salt_of_the_month_whose_name_it_knew(
+    post, make_message, names, monkeypatch
+):
+    message = make_message("spam", sender=names[1])
+    of_it = Message.objects.filter(pk=message.pk)
+    ban = acts.finish(acts.ban(of_it, actor="mod", reason="Spam"))
+    assert post("Again").status_code == 422
+    SenderSalt.objects.filter(salt=b"s" * 32).delete()
+    monkeypatch.setattr(senders, "salts", senders.Salts())
+    assert post("And again").status_code == 422
+    assert len({rule.expires_at for rule in Rule.objects.all()}) == 1
+    acts.finish(undo(ban, actor="mod"))
+    assert post("Thank you").status_code == 303
+
+
+def test_who_is_listed_is_listed_once(post, rule, names):
+    rule("sender", names[1].hex(), "refuse")
+    post("Again")
+    post("And again")
+    assert Rule.objects.count() == 2
 
 
 def test_a_ban_is_of_one_sender(post, client, rule, rf):
