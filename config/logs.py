@@ -10,7 +10,7 @@ from gunicorn import glogging
 
 
 class WithoutVisitors(logging.Filter):
-    """Take visitors' addresses and query strings out of a line of the log."""
+    """Take visitors' addresses, query strings and words out of a line of the log."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record; all are let through."""
@@ -18,13 +18,16 @@ class WithoutVisitors(logging.Filter):
         if line.startswith("Invalid request from"):
             # gunicorn goes on with the client's address and what it sent.
             line = "A request that is not valid HTTP was refused."
-        line = re.sub(r"(?<=\S)\?\S+", "", line)
+        line = re.sub(r"(?<=\S)\?\S+", "", without_detail(line))
         line = without_token(line)
         # A path can hold a line end: written out, it forges no line of the log.
         line = re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda c: repr(c[0])[1:-1], line)
         record.msg, record.args = line, ()
         if record.name.startswith("django.security"):
             record.exc_info = None  # a visitor's mistake: where in Django tells nothing
+        if record.exc_info:  # a formatter takes the text that is there
+            told = logging.Formatter().formatException(record.exc_info)
+            record.exc_text = without_detail(told)
         return True
 
 
@@ -65,6 +68,11 @@ def request_line(*, method: str, path: str, status: int, took: timedelta) -> str
         "ms": round(took.total_seconds() * 1000, 1),
     }
     return json.dumps(line)  # which writes line ends and the like as \n, \u0085, ...
+
+
+def without_detail(text: str) -> str:
+    """Return the text without PostgreSQL's DETAIL, which quotes the row that failed."""
+    return re.sub(r"(?s)\nDETAIL: .*?(?=\n\nThe above|\n\nDuring|\Z)", "", text)
 
 
 def without_token(text: str) -> str:

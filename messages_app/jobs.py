@@ -12,7 +12,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db import Error, connection
 from django.utils import timezone
 
-from messages_app import advisory_lock, page_views, senders
+from messages_app import advisory_lock, lost_database, page_views, senders
 from messages_app.models import Rule
 from messages_app.moderation import notices, valve
 
@@ -71,8 +71,7 @@ class Loop:
             return self.do_a_round()
         except Error as error:
             let_go()  # the next round asks for the lock anew
-            reason = " ".join(str(error).split())
-            return f"The database does not answer: {reason}"
+            return lost_database.describe(error)
         except Exception as error:  # a mistake in one task: the others go on
             logger.exception("A job failed.")
             return f"A job failed: {type(error).__name__}."

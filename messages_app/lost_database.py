@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from django.db import OperationalError, connection
+from django.db import Error, connection
 
 
 class Cause(NamedTuple):
@@ -47,7 +47,7 @@ CAUSES = [
 UNKNOWN = Cause((), "Check host and port in DATABASE_URL, and what the database logs.")
 
 
-def find_cause(error: OperationalError) -> Cause:
+def find_cause(error: Error) -> Cause:
     """Return what the server's refusal means."""
     for cause in CAUSES:
         if any(words in str(error) for words in cause.words):
@@ -55,13 +55,14 @@ def find_cause(error: OperationalError) -> Cause:
     return UNKNOWN
 
 
-def describe(error: OperationalError) -> str:
+def describe(error: Error) -> str:
     """Return what is wrong with which database, and what to check."""
-    line = " ".join(str(error).split()).rstrip(".?!")
-    # Who was let in, is told by a code why a query failed; SQLite lets all in.
+    # Who was let in is told by a code why a query failed; SQLite lets all in.
     was_reached = getattr(error.__cause__, "sqlstate", None)
     if was_reached or connection.vendor != "postgresql":
+        line = str(error).partition("\n")[0]  # the rest may quote a row
         return f"The database {where()} refused: {line}."
+    line = " ".join(str(error).split()).rstrip(".?!")
     return (
         f"The database {where()} cannot be reached: {line}. {find_cause(error).check}"
     )

@@ -1,5 +1,6 @@
 import json
 import logging
+import sys
 from datetime import timedelta
 
 import pytest
@@ -30,6 +31,23 @@ def test_a_line_loses_its_visitor_and_keeps_its_sense(line, kept):
     record = logging.LogRecord("any", logging.INFO, "", 0, "%s", (line,), None)
     assert WithoutVisitors().filter(record)
     assert record.getMessage() == kept
+
+
+def test_no_word_of_a_row_that_the_database_refused_is_told():
+    refused = "new row is wrong\nDETAIL:  Failing row contains (7, My\n\nwords)."
+    try:
+        try:
+            raise ValueError(refused)
+        except ValueError as error:
+            raise KeyError("later") from error
+    except KeyError:
+        info = sys.exc_info()
+    record = logging.LogRecord("any", logging.ERROR, "", 0, refused, (), info)
+    assert WithoutVisitors().filter(record)
+    line = logging.Formatter().format(record)
+    assert "new row is wrong" in line
+    assert "KeyError: 'later'" in line
+    assert "words" not in line
 
 
 def told(path, **fields):

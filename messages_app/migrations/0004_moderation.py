@@ -55,19 +55,6 @@ def run(statements):
     return operation
 
 
-def fill(apps, schema_editor):
-    """What waits already stands in the queue since it was posted."""
-    message = apps.get_model("messages_app", "Message")
-    report = apps.get_model("messages_app", "Report")
-    held = models.Q(status="held") | models.Q(status_before="held")
-    message.objects.filter(held).update(waits_since=models.F("created_at"))
-    counts = report.objects.filter(message=models.OuterRef("pk")).order_by()
-    counts = counts.values("message").annotate(count=models.Count("pk")).values("count")
-    message.objects.filter(
-        models.Exists(report.objects.filter(message=models.OuterRef("pk")))
-    ).update(report_count=models.Subquery(counts))
-
-
 class Migration(migrations.Migration):
     dependencies = [
         ("messages_app", "0003_search"),
@@ -538,6 +525,5 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "messages",
             },
         ),
-        migrations.RunPython(fill, migrations.RunPython.noop),
         migrations.RunPython(run(GUARD), run(LIFT)),
     ]

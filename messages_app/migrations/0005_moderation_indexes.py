@@ -1,3 +1,7 @@
+from django.contrib.postgres.operations import (
+    AddConstraintNotValid,
+    ValidateConstraint,
+)
 from django.db import migrations, models
 
 # As in 0003, but of every message: moderators search them all.
@@ -25,6 +29,46 @@ def replace_words(create, *, old, new, seconds="2s"):
                 cursor.execute("RESET lock_timeout")
 
     return operation
+
+
+def fill(apps, schema_editor):
+    """What waits already stands in the queue since it was posted."""
+    message = apps.get_model("messages_app", "Message")
+    report = apps.get_model("messages_app", "Report")
+    held = models.Q(status="held") | models.Q(status_before="held")
+    message.objects.filter(held, waits_since=None).update(
+        waits_since=models.F("created_at")
+    )
+    counts = report.objects.filter(message=models.OuterRef("pk")).order_by()
+    counts = counts.values("message").annotate(count=models.Count("pk")).values("count")
+    message.objects.filter(
+        models.Exists(report.objects.filter(message=models.OuterRef("pk")))
+    ).update(report_count=models.Subquery(counts))
+
+
+class AddConstraint(AddConstraintNotValid):
+    """Adds a check that holds for new rows at once, and is not asked of the others yet."""
+
+    def database_forwards(self, app_label, editor, before, after):
+        if editor.connection.vendor == "postgresql":
+            table = after.apps.get_model(app_label, self.model_name)._meta.db_table
+            # Of a start that was ended.
+            editor.execute(
+                f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {self.constraint.name}"
+            )
+            super().database_forwards(app_label, editor, before, after)
+        else:
+            migrations.AddConstraint.database_forwards(
+                self, app_label, editor, before, after
+            )
+
+
+class Validate(ValidateConstraint):
+    """Looks at the rows that were there, beside readers and writers."""
+
+    def database_forwards(self, app_label, editor, before, after):
+        if editor.connection.vendor == "postgresql":
+            super().database_forwards(app_label, editor, before, after)
 
 
 class Concurrently:
@@ -82,7 +126,8 @@ class Migration(migrations.Migration):
     dependencies = [("messages_app", "0004_moderation")]
 
     operations = [
-        migrations.AddConstraint(
+        migrations.RunPython(fill, migrations.RunPython.noop),
+        AddConstraint(
             model_name="message",
             constraint=models.CheckConstraint(
                 condition=models.Q(
@@ -93,6 +138,9 @@ class Migration(migrations.Migration):
                 name="message_held_waits",
             ),
         ),
+        # Once more, for what an older process held meanwhile.
+        migrations.RunPython(fill, migrations.RunPython.noop),
+        Validate("message", "message_held_waits"),
         AddIndex(
             model_name="message",
             index=models.Index(fields=["-created_at", "-id"], name="message_newest"),

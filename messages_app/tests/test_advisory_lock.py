@@ -59,6 +59,27 @@ def test_a_migration_lets_visitors_pass_while_its_table_is_in_use(empty_database
     assert ran.end() == 0
 
 
+def test_a_wall_that_is_written_meanwhile_gets_its_queue(empty_database):
+    assert manage("migrate", "messages_app", "0004", **empty_database)[0] == 0
+    with connect_to(empty_database) as other:
+        hold = (
+            "INSERT INTO messages_app_message (content, author_name, status, reason) "
+            "VALUES (%s, '', 'held', '')"
+        )
+        other.execute(hold, ["by an older process"])
+        assert manage("migrate", **empty_database)[0] == 0
+        [waits] = other.execute(
+            "SELECT waits_since = created_at FROM messages_app_message"
+        ).fetchall()
+        assert waits == (True,)
+        [is_checked] = other.execute(
+            "SELECT convalidated FROM pg_constraint WHERE conname = 'message_held_waits'"
+        ).fetchall()
+        assert is_checked == (True,)
+        with pytest.raises(psycopg.errors.CheckViolation):
+            other.execute(hold, ["and after"])
+
+
 def test_a_migrate_that_finds_another_one_waits_for_it(empty_database):
     ran = None
     with connect_to(empty_database) as other:
@@ -100,6 +121,6 @@ def test_of_two_loops_one_works_until_its_session_is_lost(empty_database):
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-    second.wait_for("The database does not answer")
+    second.wait_for("administrator command")
     second.process.send_signal(signal.SIGTERM)
     assert second.end() == 0

@@ -66,7 +66,9 @@ def test_a_job_that_fails_stops_no_other_and_is_told_once(loop_of, said, caplog)
     loop = loop_of(lambda: done.append("before"), fail)
     for _ in range(3):
         loop.tell_once(loop.try_a_round())
-    assert said == ["The database does not answer: connection refused"]
+    [line] = said
+    assert line.startswith("The database ")
+    assert "connection" in line
     assert done == ["before"] * 3
 
 
