@@ -80,7 +80,8 @@ def find_limited(
     # The index is slow where a hundred thousand hold the words, all of them older.
     with suppress(TooSlow):
         if is_indexed:
-            return Found(find_by_index(matching[:most]))
+            with asking_the_index():
+                return Found(list(matching[:most]))
     return Found(rows, walked_to=last.cursor)
 
 
@@ -111,8 +112,7 @@ def among(messages: MessageQuerySet, numbers: Sequence[int]) -> MessageQuerySet:
 
 def numbers_by_index(matching: MessageQuerySet) -> list[int]:
     """Return what the index finds; raise TooSlow for more than WALK."""
-    with telling_too_slow(), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(BY_INDEX)
+    with asking_the_index():
         numbers = matching.order_by().values_list("pk", flat=True)
         (expected,) = json.loads(numbers.explain(format="json"))
         if expected["Plan"]["Plan Rows"] > COMMON:
@@ -122,10 +122,12 @@ def numbers_by_index(matching: MessageQuerySet) -> list[int]:
         return found
 
 
-def find_by_index(matching: MessageQuerySet) -> list[Message]:
+@contextmanager
+def asking_the_index() -> Iterator[None]:
+    """Have queries go by the index of words, until then; raise TooSlow at the limit."""
     with telling_too_slow(), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(BY_INDEX)
-        return list(matching)
+        yield
 
 
 @contextmanager

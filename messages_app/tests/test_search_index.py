@@ -50,12 +50,13 @@ def test_a_rare_word_is_found_by_the_index(crowded, db, word):
 def test_the_index_is_asked_also_where_the_planner_would_walk(crowded, db):
     matching = Message.objects.visible().with_words(["everywhere"])[:51]
     assert "message_all_words" not in matching.explain()
-    search.find_by_index(matching)  # its settings last as long as the transaction
+    with search.asking_the_index():  # its settings last as long as the transaction
+        list(matching)
     assert "message_all_words" in matching.explain()
 
 
 def test_a_common_word_needs_no_index(crowded, db, monkeypatch):
-    monkeypatch.setattr(search, "find_by_index", None)
+    monkeypatch.setattr(search, "asking_the_index", None)
     assert len(search.find(["eta"]).rows) == 51
 
 
