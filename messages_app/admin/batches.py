@@ -56,18 +56,16 @@ def may_undo(user: Any, batch: ModerationBatch) -> bool:
 class ModerationBatchAdmin(WrittenByTheWall):
     list_display = ["what", "who", "why", "created_at", "message_count", "undone"]
     fields = ["what", "who", "why", "when", "message_count", "undone"]
-    fields += ["first_messages"]
     change_form_template = "admin/messages_app/moderationbatch/change_form.html"
     ordering = ["-id"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return with_undoings(super().get_queryset(request)).select_related("undoes")
 
-    def lookup_allowed(
-        self, lookup: str, value: Any, request: HttpRequest | None = None
-    ) -> bool:
-        """Allow no question in the address."""
-        return False
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Return what is shown; of messages to who may see them."""
+        may_read = request.user.has_perm("messages_app.view_message")
+        return [*self.fields, "first_messages"] if may_read else self.fields
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """What was done was done."""

@@ -1,10 +1,11 @@
 """The forms by which moderators decide: on a list of messages, and on one."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 from django import forms
 from django.contrib.admin import helpers
+from django.core.exceptions import ValidationError
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -47,6 +48,18 @@ def reason_field() -> forms.CharField:
     )
 
 
+class MomentField(forms.DateTimeField):
+    """A time that the database can hold: of the first and last years some are not."""
+
+    def clean(self, value: Any) -> Any:
+        at = super().clean(value)
+        try:
+            return at and at.astimezone(UTC)
+        except OverflowError as error:
+            code = "required"  # it was not written by our page
+            raise ValidationError(self.error_messages[code], code=code) from error
+
+
 class ActionForm(helpers.ActionForm):
     """What is to be done to the messages of a list."""
 
@@ -61,7 +74,7 @@ class ActionForm(helpers.ActionForm):
         coerce=lambda days: timedelta(days=int(days)),
     )
     # What came or changed later, nobody has seen.
-    shown_at = forms.DateTimeField(
+    shown_at = MomentField(
         widget=forms.HiddenInput,
         error_messages={"required": _("Nothing was changed. Look at the list again.")},
     )
@@ -70,7 +83,8 @@ class ActionForm(helpers.ActionForm):
         """Return the numbers of the messages that are ticked."""
         data: Any = self.data
         given = data.getlist(helpers.ACTION_CHECKBOX_NAME)
-        numbers = [int(number) for number in given if number.isdecimal()]
+        digits = len(str(LARGEST_ID))  # int() of thousands raises
+        numbers = [int(n) for n in given if n.isdecimal() and len(n) <= digits]
         return [number for number in numbers if number <= LARGEST_ID]
 
 
@@ -92,7 +106,7 @@ class StatusForm(TextForm):
         widget=forms.TextInput(attrs={"size": 40, "dir": "auto"}),
     )
     told = reason_field()
-    edited_at_seen = forms.DateTimeField(required=False, widget=forms.HiddenInput)
+    edited_at_seen = MomentField(required=False, widget=forms.HiddenInput)
 
     class Meta:
         model = Message

@@ -23,8 +23,7 @@ POSTED = {
     "week": (_("in the last week"), timedelta(days=7)),
     "month": (_("in the last month"), timedelta(days=30)),
 }
-# What an address may ask for, and with which values: no other question reaches the table.
-ALLOWED: dict[str, Callable[[str], Any]] = {
+QUESTIONS: dict[str, Callable[[str], Any]] = {
     "status": dict(STATUSES).__contains__,
     "posted": POSTED.__contains__,
     "reason": re.compile(r"[^\0]{1,200}").fullmatch,

@@ -1,5 +1,6 @@
 """Lists of the desk that cost the same for twenty rows and for ten million."""
 
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from django.contrib import admin
@@ -8,6 +9,9 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+
+# The rows before a page are walked through: what is further back is found by a filter.
+MOST_PAGES = 200
 
 
 class UncountedPaginator(Paginator):
@@ -24,7 +28,7 @@ class UncountedPaginator(Paginator):
         rows = cast("QuerySet", self.object_list).values_list("pk")[
             start : start + self.per_page + 1
         ]
-        return start + len(rows)
+        return min(start + len(rows), MOST_PAGES * self.per_page)
 
 
 class UncountedChangeList(ChangeList):
@@ -40,7 +44,9 @@ class UncountedChangeList(ChangeList):
         return list(self.model_admin.get_ordering(request))
 
     def get_results(self, request: HttpRequest) -> None:
+        self.page_num = min(self.page_num, MOST_PAGES)
         super().get_results(request)
+        self.is_last_page = self.page_num == MOST_PAGES
         # The search form shows a number when these two differ. None was counted.
         self.full_result_count = self.result_count
 
@@ -54,6 +60,9 @@ class UncountedAdmin(admin.ModelAdmin):
     list_max_show_all = 0
     list_per_page = 50  # rows take most of a page's time
     sortable_by = ()
+    # What an address may ask for, and with which values: no other question reaches the
+    # table.
+    questions: Mapping[str, Callable[[str], Any]] = {}
 
     class Media:
         css = {"all": ["messages_app/admin.css"]}
@@ -63,6 +72,11 @@ class UncountedAdmin(admin.ModelAdmin):
     ) -> type[UncountedChangeList]:
         return UncountedChangeList
 
+    def lookup_allowed(
+        self, lookup: str, value: Any, request: HttpRequest | None = None
+    ) -> bool:
+        return lookup in self.questions and bool(self.questions[lookup](value))
+
     def get_paginator(
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> Paginator:
@@ -70,7 +84,7 @@ class UncountedAdmin(admin.ModelAdmin):
             number = int(request.GET.get(PAGE_VAR, 1))  # as ChangeList reads it
         except ValueError:
             number = 1
-        number = min(max(number, 1), 1_000_000)
+        number = min(max(number, 1), MOST_PAGES)
         return self.paginator(*args, page_number=number, **kwargs)
 
 

@@ -56,7 +56,10 @@ class MessageChangeList(UncountedChangeList):
         same = Message.objects.filter(sender=OuterRef("sender"))
         same = same.order_by("-created_at", "-id")
         count = BoundedCount(same.values("pk")[: excerpts.MANY + 1])
-        page = self.result_list.annotate(of_sender=count, shown_at=DatabaseNow())
+        # Of this page alone: not of the rows that are walked through on the way to it.
+        page = Message.objects.filter(pk__in=self.result_list.values("pk"))
+        page = page.order_by(*self.get_ordering(request, page))
+        page = page.annotate(of_sender=count, shown_at=DatabaseNow())
         self.result_list = list(page)
         # By the database's clock, as all times of messages are.
         self.shown_at = self.result_list[0].shown_at if self.result_list else None
@@ -86,6 +89,7 @@ class MessageAdmin(WrittenByTheWall):
         filters.ReportedFilter,
         filters.SenderFilter,
     ]
+    questions = filters.QUESTIONS
     search_fields = ["content"]  # so that there is a search; see get_search_results
     search_help_text = _("In messages and names, parts of words too.")
     actions = ["publish", "hide", "hide_senders", "ban"]
@@ -109,12 +113,6 @@ class MessageAdmin(WrittenByTheWall):
         self, request: HttpRequest, **kwargs: Any
     ) -> type[UncountedChangeList]:
         return MessageChangeList
-
-    def lookup_allowed(
-        self, lookup: str, value: Any, request: HttpRequest | None = None
-    ) -> bool:
-        """Allow the list's own filters, and no other question in the address."""
-        return lookup in filters.ALLOWED and bool(filters.ALLOWED[lookup](value))
 
     def get_ordering(self, request: HttpRequest) -> list[str]:
         is_queue = filters.status_asked(request) == filters.WAITING
@@ -263,7 +261,9 @@ class MessageAdmin(WrittenByTheWall):
             raise ChangedMeanwhile
         if form.is_edited:
             words = {"content": obj.content, "author_name": obj.author_name}
-            acts.edit(seen.get(), actor=actor, **words)
+            now = seen.first()
+            if now is None or not acts.edit(now, actor=actor, **words):
+                raise ChangedMeanwhile
 
     def response_change(self, request: HttpRequest, obj: Message) -> HttpResponse:
         """Go back to the list, which tells at its top what was done."""
@@ -294,12 +294,13 @@ class MessageAdmin(WrittenByTheWall):
         events = events.select_related("batch", "undone_by", "earliertext")
         event_list = [
             (event, excerpts.reason(event.reason))
-            for event in events.order_by("id")[:MOST_EVENTS]
+            for event in reversed(events.order_by("-id")[:MOST_EVENTS])
         ]
         context = {
             **self.admin_site.each_context(request),
             "title": gettext("History of message %(number)s") % {"number": message.pk},
             "event_list": event_list,
+            "is_cut": len(event_list) == MOST_EVENTS,
             "module_name": capfirst(self.opts.verbose_name_plural),
             "object": message,
             "opts": self.opts,

@@ -94,6 +94,10 @@ class RuleAdmin(UncountedAdmin):
     form = RuleForm
     list_display = ["pattern", "kind", "verdict", "expires_at", "note", "created_by"]
     list_filter = ["kind", "verdict"]
+    questions = {
+        "kind__exact": dict(Rule.Kind.choices).__contains__,
+        "verdict__exact": dict(Rule.Verdict.choices).__contains__,
+    }
     search_fields = ["pattern", "note"]
     fields = [*REHEARSED, "expires_at", "note"]
     ordering = ["-id"]

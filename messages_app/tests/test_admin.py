@@ -7,7 +7,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from messages_app import receipts
-from messages_app.admin import progress
+from messages_app.admin import lists, messages, progress
 from messages_app.models import (
     DatabaseNow,
     EarlierText,
@@ -560,6 +560,47 @@ def test_a_decision_keeps_what_its_author_did_meanwhile(make_message, decide):
     assert (message.content, message.status) == ("changed", "held")
 
 
+def test_an_edit_of_what_another_moderator_edits_meanwhile_is_told(
+    make_message, decide, monkeypatch
+):
+    message = make_message("theirs")
+    monkeypatch.setattr(acts, "edit", lambda *args, **words: False)  # they were first
+    html = decide(message, "hidden", content="mine")
+    assert "The message was changed meanwhile. Look at it again." in html
+    message.refresh_from_db()
+    assert message.status == "published"
+
+
+def test_a_long_history_shows_its_newest_events(
+    admin_client, make_message, monkeypatch
+):
+    monkeypatch.setattr(messages, "MOST_EVENTS", 2)
+    message = make_message()
+    for reason in "first", "second", "third":
+        acts.finish(acts.hide(Message.objects.all(), actor="mod", reason=reason))
+        acts.finish(acts.publish(Message.objects.all(), actor="mod"))
+    html = admin_client.get(f"{LIST}{message.pk}/history/").text
+    assert "third" in html
+    assert "second" not in html
+    assert "Only the newest are shown." in html
+
+
+def test_an_act_shows_its_messages_to_who_may_see_messages(
+    client, make_message, django_user_model
+):
+    make_message("read by few")
+    batch = acts.finish(acts.hide(Message.objects.all(), actor="mod"))
+    user = django_user_model.objects.create_user("auditor", is_staff=True)
+    for rights, is_shown in [
+        (["view_moderationbatch"], False),
+        (["view_moderationbatch", "view_message"], True),
+    ]:
+        user.user_permissions.set(Permission.objects.filter(codename__in=rights))
+        client.force_login(user)
+        html = client.get(f"{ACTS}{batch.pk}/change/").text
+        assert ("read by few" in html) == is_shown
+
+
 def test_a_decision_on_an_edited_text_that_was_seen_counts(
     make_message, decide, admin_client
 ):
@@ -643,6 +684,17 @@ def test_the_list_never_counts_the_table(
     assert not re.search(r"\b(51|101|250) (results?|messages?)", html)
 
 
+def test_the_list_ends_and_says_what_to_do(admin_client, db, monkeypatch):
+    monkeypatch.setattr(lists, "MOST_PAGES", 2)
+    Message.objects.bulk_create(Message(content=f"x {n}") for n in range(150))
+    for number in 2, 2900:
+        html = admin_client.get(f"{ALL}&p={number}").text
+        assert "The list goes no further" in html
+        assert html.count('name="_selected_action"') == 50
+        assert "p=3" not in html
+    assert "The list goes no further" not in admin_client.get(ALL).text
+
+
 def test_the_last_page_is_reached_page_by_page(admin_client, db):
     Message.objects.bulk_create(Message(content=f"x {n}") for n in range(250))
     html = admin_client.get(f"{ALL}&p=5").text
@@ -679,6 +731,35 @@ def test_no_question_but_the_filters_is_taken_from_an_address(
 ):
     response = admin_client.get(f"{LIST}?{question}")
     assert response.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("ticked", "shown_at"),
+    [
+        ("9" * 5_000, "2026-01-31T12:00:00+00:00"),
+        ("1", "0001-01-01T00:00:00+14:00"),
+        ("1", "9999-12-31T23:59:59-14:00"),
+        ("1", "soon"),
+    ],
+)
+def test_a_forged_action_changes_nothing_and_is_no_500(
+    admin_client, make_message, ticked, shown_at
+):
+    make_message("stays")
+    form = {"index": "hide", "days": "7", "shown_at": shown_at}
+    response = admin_client.post(
+        ALL, form | {"_selected_action": [ticked]}, follow=True
+    )
+    assert response.status_code == 200
+    assert Message.objects.visible().exists()
+
+
+def test_a_forged_decision_changes_nothing_and_is_no_500(admin_client, make_message):
+    message = make_message("stays")
+    form = {"status": "hidden", "edited_at_seen": "0001-01-01T00:00:00+14:00"}
+    response = admin_client.post(f"{LIST}{message.pk}/change/", form, follow=True)
+    assert response.status_code == 200
+    assert Message.objects.visible().exists()
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "x", "99", "٣", "+2", "9" * 30])

@@ -199,3 +199,18 @@ def test_who_may_not_see_messages_is_shown_numbers_only(
     page = client.post(ADD, fields()).text
     assert "The rule would have caught 1 of them." in page
     assert "Win at the" not in page
+
+
+@pytest.mark.parametrize(
+    ("question", "status"),
+    [
+        ("kind__exact=word", 200),
+        ("verdict__exact=hold", 200),
+        ("kind__exact=x", 400),
+        ("pattern__regex=(", 400),
+    ],
+)
+def test_only_the_lists_own_filters_are_taken_from_an_address(
+    admin_client, question, status
+):
+    assert admin_client.get(f"{LIST}?{question}").status_code == status
