@@ -10,6 +10,7 @@ import string
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 from confusable_homoglyphs.utils import load
 
@@ -17,8 +18,8 @@ LINE = "ı"  # a capital I, and whatever looks like a bare line
 # What Unicode's table does not tell: of a letter's other case, of digits and signs written
 # for letters, and of the letters of far scripts that are taken for ours.
 PAIRS = (
-    "η=nh θ=o σ=oc γ=y ь=b п=n и=nu я=r з=3 б=6b ч=4 д=a ш=w ҁ=c ⲁ=a "
-    "0=o 3=e 4=a 5=s 7=t @=a ₳=a $=s ₴=s €=e ¢=c ₵=c £=l ₦=n ₩=w ¥=y ¡=i "
+    "η=nh ŋ=n θ=o σ=oc γ=y λ=a к=kc ь=b п=n и=nu я=r з=3 б=6b ч=4 д=a ш=w ц=u ҁ=c ⲁ=a "
+    "0=o 3=e 4=a 5=s 7=t @=a ₳=a $=s ₴=s €=e ¢=c ₵=c £=l ₦=n ₩=w ¥=y ¡=i ©=c ®=r ∀=a "
     "ᗩ=a ᑕ=c ᗴ=e ᖴ=f ᘜ=g ᗰ=m ᑎ=n ᔕ=s ᗯ=w ค=a ร=s ຣ=s ຮ=s ก=n ກ=n ຖ=n ๏=o "
     "卂=a 匚=c 乇=e 几=n 尺=r 丂=s 丅=t"
 )
@@ -77,7 +78,21 @@ def alike() -> Iterator[tuple[str, str]]:
                 yield pair
 
 
+def twins() -> frozenset[str]:
+    """Return what looks like a letter from A to Z of the very case it is in."""
+    return frozenset(
+        one
+        for one, others in load("confusables.json").items()
+        if any(
+            other["c"] in string.ascii_letters and one.islower() == other["c"].islower()
+            for other in others
+        )
+    )
+
+
+@cache
 def script(character: str) -> str:
+    """Return the script that the name of a character tells."""
     return unicodedata.name(character, "-").split()[0]
 
 

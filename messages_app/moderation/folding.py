@@ -2,12 +2,13 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from messages_app.moderation import confusables
-from messages_app.moderation.confusables import LINE, characters
+from messages_app.moderation.confusables import LINE, characters, script
 
 # Never seen: joiners, marks of direction, fillers, variation selectors, tags; and the
 # tatweel, which only draws an Arabic word out.
@@ -31,9 +32,10 @@ UNSPACED = re.compile(
     "\U0001b000-\U0001b16f\U00020000-\U0003ffff]"
 )
 BECOMES, READINGS = confusables.tables()
-FIRST = str.maketrans(
-    dict.fromkeys(characters(INVISIBLE + MARKS), "")
-    | confusables.by_name(confusables.ENCLOSED, confusables.ENCLOSED_BLOCK)
+TWINS = confusables.twins()
+UNSEEN = str.maketrans(dict.fromkeys(characters(INVISIBLE + MARKS), ""))
+FIRST = UNSEEN | str.maketrans(
+    confusables.by_name(confusables.ENCLOSED, confusables.ENCLOSED_BLOCK)
     # Digits of any script; and what a domain's labels may be divided by.
     | {
         chr(code): str(unicodedata.decimal(chr(code)))
@@ -55,9 +57,16 @@ DIVIDERS = str.maketrans(
         if unicodedata.category(chr(code))[0] in "PSZC"
     }
 )
-DIVIDED = re.compile(r"(?<=[^\W\d_])[-._*~'’·•^`+=](?=[^\W\d_])")
+# The apostrophe of "he'll" divides two words, that of "via'gra" none.
+DIVIDED = re.compile(
+    r"(?<=[^\W\d_])(?:[-‐–._*~·•^`+=/|]+|['’](?!(?:ll|re|ve|[stdm])\b))(?=[^\W\d_])"
+)
 # Signs that stand for letters, where each letter stands alone.
 BETWEEN_LETTERS = {at: to for at, to in DIVIDERS.items() if chr(at) not in READINGS}
+WORD = re.compile(r"[^\W\d_]+")
+NOT_LATIN = re.compile("[^\0-\u02af]+")
+# A word of fewer letters is often one of another script too: cop and сор.
+SHORTEST_DISGUISE = 5
 SPELLED_OUT = re.compile(r"(?<!\S)\S(?: \S){2,}(?!\S)")
 
 
@@ -69,11 +78,20 @@ def fold(text: str) -> str:
     if text.isascii():
         folded = text.replace("I", LINE).lower()
     else:
-        folded = unicodedata.normalize("NFKD", text).translate(FIRST).casefold()
+        folded = bare(text).casefold()
         # Decomposed once more: there are small letters that only then have a mark.
         folded = unicodedata.normalize("NFKD", folded).translate(FIRST)
         folded = unicodedata.normalize("NFC", folded.translate(SHAPES))
     return " ".join(folded.split())
+
+
+def bare(text: str) -> str:
+    return unicodedata.normalize("NFKD", text).translate(FIRST)
+
+
+def fold_latin(text: str) -> str:
+    """Return what stands in Latin letters, folded: another script may touch a word."""
+    return "" if text.isascii() else fold(NOT_LATIN.sub(" ", bare(text)))
 
 
 def agree(one: str, other: str) -> bool:
@@ -88,11 +106,15 @@ def is_like(one: str, other: str) -> bool:
     if one == other:
         return True
     # What is a number is no word, nor the other way round; and what only looks like a
-    # word, without one of its letters, is a word of its own script.
+    # word, without one of its letters, is a word of its own script, or drawn with signs.
+    is_drawn = len({*one}) > 1 and not any(map(str.isalnum, one))
     return (
         len(one) == len(other)
         and not (one.isdecimal() or other.isdecimal())
-        and any(a == b or LINE in (a, b) for a, b in zip(one, other, strict=True))
+        and (
+            is_drawn
+            or any(a == b or LINE in (a, b) for a, b in zip(one, other, strict=True))
+        )
         and all(map(agree, one, other))
     )
 
@@ -121,51 +143,107 @@ class Needle:
     def coarse(self) -> str:
         return self.folded.translate(COARSE)
 
+    @cached_property
+    def joined(self) -> "Needle":
+        """The phrase written as one word."""
+        return Needle(self.folded.replace(" ", ""))
 
-class Haystack:
-    """A text, in all the ways in which a reader may read it."""
+    @cached_property
+    def alphabet(self) -> str:
+        """The script of a word so short that other scripts may have one like it."""
+        letters = WORD.findall(unicodedata.normalize("NFKC", self.text))
+        scripts = {script(letter) for letter in "".join(letters)}
+        is_short = len("".join(letters)) < SHORTEST_DISGUISE
+        return scripts.pop() if is_short and len(scripts) == 1 else ""
 
-    def __init__(self, *texts: str) -> None:
-        lines: list[str] = []
-        joined: list[str] = []
-        for folded in map(fold, texts):
-            words = " ".join(folded.translate(DIVIDERS).split())
-            lines += [folded, words, DIVIDED.sub("", folded)]
-            apart = " ".join(folded.translate(BETWEEN_LETTERS).split())
-            joined += [run.replace(" ", "") for run in SPELLED_OUT.findall(apart)]
-        self.text = "\n".join(dict.fromkeys(lines))
-        self.joined = "\n".join(joined)
+
+@dataclass(frozen=True)
+class Folded:
+    """A folded text to look into."""
+
+    text: str
 
     @cached_property
     def coarse(self) -> str:
         return self.text.translate(COARSE)
 
-    @cached_property
-    def joined_coarse(self) -> str:
-        return self.joined.translate(COARSE)
+    def places(self, needle: Needle) -> Iterator[tuple[int, int]]:
+        """Yield where the word begins and ends."""
+        length, at = len(needle.folded), -1
+        while (at := self.coarse.find(needle.coarse, at + 1)) >= 0:
+            if is_like(self.text[at : at + length], needle.folded):
+                yield at, at + length
+
+
+class Reading:
+    """Texts in all the ways in which a reader may divide them into words."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        lines: list[str] = []
+        joined: list[str] = []
+        for text in texts:
+            folded = fold(text)
+            words = " ".join(folded.translate(DIVIDERS).split())
+            lines += [folded, words, DIVIDED.sub("", folded), fold_latin(text)]
+            apart = " ".join(folded.translate(BETWEEN_LETTERS).split())
+            for line in (apart, words):
+                joined += [run.replace(" ", "") for run in SPELLED_OUT.findall(line)]
+        self.words = Folded("\n".join(dict.fromkeys(lines)))
+        self.spelled_out = Folded("\n".join(joined))
+
+    def has(self, needle: Needle, *, anywhere: bool) -> bool:
+        text = self.words.text
+        if needle.coarse in self.words.coarse and any(
+            anywhere or not (is_inside_word(text, at) or is_inside_word(text, end))
+            for at, end in self.words.places(needle)
+        ):
+            return True
+        # Where letters stand one by one, nobody knows where words end.
+        return len(needle.folded) > 2 and any(self.spelled_out.places(needle))
+
+
+class Haystack:
+    """What was written, to look for words in."""
+
+    def __init__(self, *texts: str) -> None:
+        self.texts = texts
+        self.readings = {"": Reading(texts)}
 
     def has(self, needle: Needle, *, anywhere: bool = False) -> bool:
         """Return whether the word is in it: as a word, or also inside of others."""
         if not needle.folded:  # nothing of it can be seen
             return False
-        if needle.coarse in self.coarse and any(
-            anywhere
-            or not (
-                is_inside_word(self.text, at)
-                or is_inside_word(self.text, at + len(needle.folded))
-            )
-            for at in places(needle, self.text, self.coarse)
-        ):
-            return True
-        # Where letters stand one by one, nobody knows where words end.
-        return len(needle.folded) > 2 and any(
-            True for _ in places(needle, self.joined, self.joined_coarse)
+        reading = self.read_in(needle.alphabet)
+        return reading.has(needle, anywhere=anywhere) or (
+            " " in needle.folded
+            and len(needle.joined.folded) >= SHORTEST_DISGUISE
+            and reading.has(needle.joined, anywhere=anywhere)
         )
 
+    def read_in(self, alphabet: str) -> Reading:
+        """Return it as who writes this script reads it."""
+        if alphabet not in self.readings:
+            texts = without_others(self.texts, alphabet)
+            is_all = texts == list(self.texts)
+            self.readings[alphabet] = self.readings[""] if is_all else Reading(texts)
+        return self.readings[alphabet]
 
-def places(needle: Needle, text: str, coarse: str) -> Iterator[int]:
-    """Yield where the word begins in a folded text."""
-    length, at = len(needle.folded), -1
-    while (at := coarse.find(needle.coarse, at + 1)) >= 0:
-        if is_like(text[at : at + length], needle.folded):
-            yield at
+
+def without_others(texts: Sequence[str], alphabet: str) -> list[str]:
+    """Return texts without the words that are plain ones of another script.
+
+    Such a word stands for one of this script only where most letters are of this script,
+    and if each of its own is the twin of one.
+    """
+    if alphabet in ("", "LATIN") and all(map(str.isascii, texts)):
+        return list(texts)
+    shown = [unicodedata.normalize("NFKC", text).translate(UNSEEN) for text in texts]
+    letters = Counter(script(each) for text in shown for each in text if each.isalpha())
+    is_at_home = letters[alphabet] * 2 > letters.total()
+
+    def unless_plain(word: re.Match[str]) -> str:
+        scripts = set(map(script, word[0]))
+        is_own = alphabet in scripts or len(scripts) > 1
+        return word[0] if is_own or (is_at_home and TWINS.issuperset(word[0])) else " "
+
+    return [WORD.sub(unless_plain, text) for text in shown]
