@@ -3,6 +3,7 @@
 A rule is told the facts of a post and the book of what moderators wrote; it asks nobody.
 """
 
+import html
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -16,18 +17,18 @@ from django.utils import timezone
 from messages_app.models import Message, Mode, Rule, WallState
 from messages_app.moderation.confusables import LINE
 from messages_app.moderation.folding import (
-    COARSE,
+    UNSPACED,
+    Folded,
     Haystack,
     Needle,
     fold,
-    is_like,
+    fold_latin,
 )
 from messages_app.templatetags.wall import visitor_links
 
 Reason = Message.Reason
-# Whatever looks like the name of a server, with or without "https://" before it.
-LABEL = r"""[^\s./:@?#&=\\\[\](){}<>"'`,;!|*]+"""
-HOST = re.compile(rf"{LABEL}(?:\.{LABEL})+")
+HREF = re.compile('href="([^"]*)"')
+PUNYCODE = re.compile(rf"(?<![\w-])xn--([a-z0-9{LINE}-]{{1,59}})")
 LONGEST_LABEL = 63
 
 
@@ -64,35 +65,44 @@ class Post:
         return Haystack(self.text, self.name)
 
     @cached_property
-    def domains(self) -> set[str]:
-        """The names of servers in it, and what these are part of, folded."""
-        return set(parents(hosts(f"{self.text}\n{self.name}")))
+    def links(self) -> str:
+        """The text as the wall shows it, with its links."""
+        return visitor_links(self.text)
+
+    @cached_property
+    def servers(self) -> Folded:
+        """All in which a reader, or a browser, may find the name of a server."""
+        links = [html.unescape(href) for href in HREF.findall(self.links)]
+        written = [self.text, self.name, *links]
+        # A browser undoes %61 before it asks for an address.
+        texts = {*written, *(unquote(text, errors="ignore") for text in written)}
+        lines = {line for text in texts for line in (fold(text), fold_latin(text))}
+        return Folded(decode("\n".join(lines)))
 
 
-def hosts(text: str) -> set[str]:
-    """Return the names of servers in a text, folded."""
-    # A browser undoes %61 before it asks for an address.
-    texts = {text, unquote(text, errors="ignore")}
-    return {decode(host) for text in texts for host in HOST.findall(fold(text))}
+def decode(folded: str) -> str:
+    """Return a folded text with the names of servers out of their ASCII form (xn--...)."""
+    return PUNYCODE.sub(decode_label, folded)
 
 
-def decode(host: str) -> str:
-    """Return the folded name of a server without its ASCII form (xn--...)."""
-    return ".".join(fold(decode_label(label)) for label in host.split("."))
+def decode_label(label: re.Match[str]) -> str:
+    with suppress(ValueError):  # it is none, then
+        encoded = label[1].replace(LINE, "i").encode()
+        return fold(encoded.decode("punycode").casefold())
+    return label[0]
 
 
-def decode_label(label: str) -> str:
-    if label.startswith("xn--") and len(label) <= LONGEST_LABEL:
-        with suppress(ValueError):  # it is none, then
-            return label[4:].replace(LINE, "i").encode().decode("punycode").casefold()
-    return label
+def is_server(text: str, at: int, end: int) -> bool:
+    """Return whether a name of a server ends here, and begins or has a label before."""
+    before = text[max(0, at - LONGEST_LABEL) : at].rstrip("-")[-1:]
+    after = text[end : end + LONGEST_LABEL].removeprefix(".").lstrip("-")[:1]
+    return not (is_one_label(before, text[at]) or is_one_label(text[end - 1], after))
 
 
-def parents(names: Iterable[str]) -> Iterable[str]:
-    """Yield each name, and all domains that it is part of."""
-    for name in names:
-        labels = name.split(".")
-        yield from (".".join(labels[start:]) for start in range(len(labels) - 1))
+def is_one_label(one: str, other: str) -> bool:
+    """Return whether no name can end between two characters."""
+    is_as_spaced = bool(UNSPACED.match(one)) == bool(UNSPACED.match(other))
+    return one.isalnum() and other.isalnum() and is_as_spaced
 
 
 @dataclass(frozen=True)
@@ -100,7 +110,7 @@ class Rows:
     """The rules that moderators wrote and that have not expired, ready for use."""
 
     words: Sequence[tuple[Needle, bool, str]] = ()  # what, anywhere?, verdict
-    domains: Mapping[str, Sequence[tuple[Needle, str]]] = field(default_factory=dict)
+    domains: Sequence[tuple[Needle, str]] = ()
     senders: Mapping[str, tuple[str, datetime | None]] = field(default_factory=dict)
     expire_at: datetime | None = None  # the next of them
 
@@ -115,7 +125,10 @@ class Rows:
                 (Needle(rule.pattern), rule.is_anywhere, rule.verdict)
                 for rule in kinds[Rule.Kind.WORD]
             ],
-            domains=by_coarse(kinds[Rule.Kind.DOMAIN]),
+            domains=[
+                (Needle(decode(fold(rule.pattern.casefold()))), rule.verdict)
+                for rule in kinds[Rule.Kind.DOMAIN]
+            ],
             # Of several about one sender a refusal counts, and the longest: the last.
             senders={
                 rule.pattern: (rule.verdict, rule.expires_at)
@@ -127,15 +140,6 @@ class Rows:
     @property
     def are_expired(self) -> bool:
         return self.expire_at is not None and self.expire_at <= timezone.now()
-
-
-def by_coarse(rules: Iterable[Rule]) -> dict[str, list[tuple[Needle, str]]]:
-    """Return the blocked domains, to be looked up by what they have in common."""
-    found: dict[str, list[tuple[Needle, str]]] = {}
-    for rule in rules:
-        domain = Needle(decode(rule.pattern.casefold()))
-        found.setdefault(domain.coarse, []).append((domain, rule.verdict))
-    return found
 
 
 def weight(rule: Rule) -> tuple:
@@ -180,10 +184,12 @@ def listed_word(post: Post, book: Book, *, verdict: str) -> Verdict | None:
 
 
 def listed_domain(post: Post, book: Book, *, verdict: str) -> Verdict | None:
-    for name in post.domains if book.rows.domains else ():
-        for domain, found in book.rows.domains.get(name.translate(COARSE), ()):
-            if found == verdict and is_like(name, domain.folded):
-                return Verdict(STATUS[verdict], Reason.DOMAIN)
+    for domain, found in book.rows.domains:
+        if found == verdict and any(
+            is_server(post.servers.text, at, end)
+            for at, end in post.servers.places(domain)
+        ):
+            return Verdict(STATUS[verdict], Reason.DOMAIN)
     return None
 
 
@@ -204,7 +210,7 @@ def repeated(post: Post, book: Book) -> Verdict | None:
 
 
 def many_links(post: Post, book: Book) -> Verdict | None:
-    count = visitor_links(post.text).count("<a href=")  # as the wall shows it
+    count = len(HREF.findall(post.links))
     return hold(Reason.LINKS) if count > book.state.most_links else None
 
 

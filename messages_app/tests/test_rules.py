@@ -1,6 +1,8 @@
 import html
 import re
+import signal
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -20,6 +22,23 @@ from messages_app.models import (
 )
 from messages_app.moderation import acts, judge, rules
 from messages_app.moderation.undo import undo
+
+
+@contextmanager
+def cpu_seconds(count):
+    """Fail what takes more of this process's own time, however busy the machine is."""
+
+    def fail(*_):
+        pytest.fail(f"more than {count} seconds of work")
+
+    before = signal.signal(signal.SIGVTALRM, fail)
+    signal.setitimer(signal.ITIMER_VIRTUAL, count)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
 
 ELSEWHERE = {"REMOTE_ADDR": "198.51.100.7"}
 
@@ -154,6 +173,20 @@ LINKS = [
         "(spam.example)",
         "http:///spam.example",
     ),
+    # Quotes, signs and letters of another script beside it.
+    *("“https://spam.example”", "«https://spam.example»", "„spam.example“"),
+    *("看https://spam.example吧", "看spam.example吧", "ดูspam.exampleนะ"),
+    *("spam.example에서", "привет-spam.exampleпривет", "बspam.exampleमें"),
+    *("spam.example-", "--spam.example--", "_spam.example_", "$spam.example"),
+    *("spam.example…", "spam.example...", "spam.example。谢谢", "spam.example؟"),
+    *("❤️spam.example❤️", "→spam.example←", "看https://ѕраm.example吧", "spam.example-."),
+    *("https://a-b.spam.example、", "https://_dmarc.spam.example/", "x@-spam.example"),
+    # What the wall itself makes a link to it of.
+    *(
+        "https://spam&#46;example",
+        "https://sp&#97;m.example/",
+        "www.spam&period;example",
+    ),
 ]
 
 
@@ -173,11 +206,52 @@ def test_a_domain_is_the_same_in_both_its_spellings(became, rule, link, domain):
 
 
 @pytest.mark.parametrize(
-    "link", ["https://notspam.example", "https://spam.example.org", "example", "spam"]
+    "link",
+    [
+        *("https://notspam.example", "https://spam.example.org", "example", "spam"),
+        *("not-spam.example", "not--spam.example", "spam.example-shop.org"),
+        *("øspam.example", "spam.exampleø", "spam…example"),
+    ],
 )
 def test_a_link_to_another_domain_is_not(became, rule, link):
     rule("domain", "spam.example")
     assert became(link) == ("published", "")
+
+
+@pytest.mark.parametrize(
+    ("domain", "link", "is_listed"),
+    [
+        ("赌场.com", "https://赌场.com/看", True),
+        ("赌场.com", "https://xn--mes317j.com", True),
+        ("赌场.com", "https://大赌场.com", False),
+        ("пример.рф", "«пример.рф»", True),
+        ("пример.рф", "непример.рф", False),
+        ("spam.example", "https://spam.example。中文", True),
+    ],
+)
+def test_a_domain_of_another_script_is_held_as_a_whole(
+    became, rule, domain, link, is_listed
+):
+    rule("domain", domain)
+    assert became(link)[0] == ("held" if is_listed else "published")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        *("㌖", "a.", "-", "a-", "--a", ".", "v ", "…", "xn--", "xn--a.", "%41", "看a"),
+        *("spam.example-", "https://", "www.", "a'", "a|", "!1l", "(", "вот", "🇨"),
+    ],
+)
+def test_ten_thousand_characters_of_anything_are_judged(rule, part):
+    rule("domain", "spam.example")
+    rule("word", "bot")
+    rule("word", "a a a a a a a a a a b")
+    book = rules.Book(WallState(), rules.Rows.of(Rule.objects.all()))
+    # Seconds of this process: 0.5 at most where the work grows with the text, far more
+    # where it grows with its square.
+    with cpu_seconds(10):
+        rules.judge(rules.Post(text=(part * 10_000)[:10_000], name="Ada"), book)
 
 
 def test_a_refused_domain_is_told_without_its_name(post, rule):
