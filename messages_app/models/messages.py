@@ -16,6 +16,7 @@ from django.utils.translation import gettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from messages_app import wall_cache
+from messages_app.moderation import folding
 from messages_app.pagination import Cursor
 
 # What the table takes at most, in code points; the settings may ask for less.
@@ -200,6 +201,8 @@ class MessageQuerySet(models.QuerySet["Message"]):
         if Message.Status.HELD in (values.get("status"), values.get("status_before")):
             waits_since = Coalesce("waits_since", DatabaseNow())
             values = {"waits_since": waits_since, **values}
+        if "content" in values:
+            values["gist"] = folding.gist(values["content"])
         count = super().update(**values)
         if count:
             transaction.on_commit(wall_cache.forget_for_good, using=self.db)
@@ -222,7 +225,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> list["Message"]:
         objs = list(objs)
         for message in objs:
-            message.wait_if_held()
+            message.make_ready()
         created = super().bulk_create(objs, *args, **kwargs)
         if created:  # or written over, with update_conflicts
             transaction.on_commit(wall_cache.forget_for_good, using=self.db)
@@ -270,6 +273,8 @@ class Message(models.Model):
     # SHA-256 of the form's key, the text and the name: the same form sent twice is one
     # message. None for a message that came without a key.
     post_digest = models.BinaryField(max_length=32, unique=True, null=True)
+    # What its text has in common with those that a reader takes for the same.
+    gist = models.BinaryField(max_length=16, null=True)
     # Who sent it, as senders.py tells; None for what no visitor sent.
     sender = models.BinaryField(max_length=16, null=True)
     edited_at = models.DateTimeField(_("edited"), null=True, editable=False)
@@ -363,7 +368,7 @@ class Message(models.Model):
     def save(self, **kwargs: Any) -> None:
         """Store the message; the wall forgets its page if what it shows has changed."""
         is_new = self.pk is None
-        self.wait_if_held()
+        self.make_ready()
         super().save(**kwargs)
         if not is_new:
             # Even if it is hidden: what a message is in the table may have changed since
@@ -386,8 +391,9 @@ class Message(models.Model):
             .delete()
         )
 
-    def wait_if_held(self) -> None:
-        """Stand in the moderators' queue from now on, if it is held and does not yet."""
+    def make_ready(self) -> None:
+        """Fill in what follows from its text, and stand in the queue if it is held."""
+        self.gist = folding.gist(self.content)
         if self.status == self.Status.HELD and self.waits_since is None:
             self.waits_since = timezone.now()
 

@@ -1,5 +1,6 @@
 """Texts so folded that what looks alike is alike: what blocked words are looked for in."""
 
+import hashlib
 import re
 import unicodedata
 from collections import Counter
@@ -57,6 +58,9 @@ DIVIDERS = str.maketrans(
         if unicodedata.category(chr(code))[0] in "PSZC"
     }
 )
+PUNCTUATION = "".join(
+    chr(code) for code in DIVIDERS if unicodedata.category(chr(code))[0] == "P"
+)
 # The apostrophe of "he'll" divides two words, that of "via'gra" none.
 DIVIDED = re.compile(
     r"(?<=[^\W\d_])(?:[-‐–._*~·•^`+=/|]+|['’](?!(?:ll|re|ve|[stdm])\b))(?=[^\W\d_])"
@@ -83,6 +87,16 @@ def fold(text: str) -> str:
         folded = unicodedata.normalize("NFKD", folded).translate(FIRST)
         folded = unicodedata.normalize("NFC", folded.translate(SHAPES))
     return " ".join(folded.split())
+
+
+def gist(text: str) -> bytes:
+    """Return the same 16 bytes for all texts that a reader takes for the same.
+
+    Case, spaces, disguises and the punctuation at the end make no other text.
+    """
+    said = "".join(fold(text.casefold()).split())
+    told = said.rstrip(PUNCTUATION) or said
+    return hashlib.sha256(told.encode()).digest()[:16]
 
 
 def bare(text: str) -> str:

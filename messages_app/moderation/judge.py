@@ -13,7 +13,7 @@ from django.db.models import Exists, Max, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from messages_app.models import BoundedCount, Message, MessageQuerySet, Rule, WallState
-from messages_app.moderation import rules, valve
+from messages_app.moderation import folding, rules, valve
 
 MOST_COMPARED = 500  # newest messages that a text may repeat
 MOST_OF_SENDER = 100  # newest messages of a sender, one of which was hidden
@@ -64,7 +64,7 @@ def find_facts(content: str, senders: Sequence[bytes], digest: bytes | None) -> 
     # How far back and how many is asked as the wall's row said at the last post.
     since = now - timedelta(minutes=memory.state.repeat_minutes)
     recent = Message.objects.filter(created_at__gt=since)
-    same = newest(recent, MOST_COMPARED).filter(content=content)
+    same = newest(recent, MOST_COMPARED).filter(gist=folding.gist(content))
     hidden = Q(status=Message.Status.HIDDEN) | Q(status_before=Message.Status.HIDDEN)
     was_hidden = Q()
     for sender in senders:  # one by one, for each is read from its index
@@ -72,7 +72,7 @@ def find_facts(content: str, senders: Sequence[bytes], digest: bytes | None) -> 
         was_hidden |= Q(Exists(sent.filter(hidden)))
     asked: dict[str, Any] = {
         "said_at": Subquery(
-            same.values("content").annotate(at=Max("created_at")).values("at")
+            same.values("gist").annotate(at=Max("created_at")).values("at")
         ),
         "was_hidden_before": was_hidden,
         "posts_last_minute": BoundedCount(last_minute(memory.state)),

@@ -322,14 +322,49 @@ def test_many_links_are_held(became, state):
     three = "https://a.example www.b.example https://c.example"
     assert became(three) == ("held", "links")
     state(most_links=3)
-    assert became(f"{three}!") == ("published", "")
+    assert became(f"See {three}") == ("published", "")
 
 
 def test_the_same_text_again_is_held_whoever_sends_it(became, client):
     client.post("/", {"content": "Buy now"}, **ELSEWHERE)
     client.cookies.clear()  # another browser
     assert became("Buy now") == ("held", "repeated")
-    assert became("Buy now!") == ("published", "")
+    assert became("Buy it now") == ("published", "")
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        *("BUY NOW, 2 for 1!", "buy  now,\n2 for 1", "Buy now, 2 for 1?!..."),
+        *("Buy\u200b now, 2 for\u2060 1", "Buynow, 2for1", "Вuу nоw, 2 for 1。"),
+    ],
+)
+def test_the_same_text_is_held_however_it_is_dressed(became, make_message, again):
+    make_message("Buy now, 2 for 1")
+    assert became(again) == ("held", "repeated")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("2:1", "21"), ("+1", "1"), ("👍", "🔥"), ("!", "?")],
+)
+def test_a_short_text_that_says_something_else_is_no_repetition(
+    became, make_message, first, second
+):
+    make_message(first)
+    assert became(second) == ("published", "")
+
+
+def test_what_was_edited_is_repeated_by_its_new_text_only(edit, became, client):
+    edit("Better words")
+    client.cookies.clear()
+    assert became("better words!") == ("held", "repeated")
+    assert became("Fine words") == ("published", "")
+
+
+def test_what_was_written_in_bulk_is_repeated_too(became, db):
+    Message.objects.bulk_create([Message(content="Good morning")])
+    assert became("good morning.") == ("held", "repeated")
 
 
 def test_after_a_while_the_same_text_is_no_repetition(became, make_message, state):
