@@ -375,6 +375,27 @@ def test_after_a_while_the_same_text_is_no_repetition(became, make_message, stat
     assert became("Good morning") == ("published", "")
 
 
+def test_another_time_of_repetition_counts_for_the_next_post(
+    became, make_message, state
+):
+    make_message("Good morning", created_at=timezone.now() - timedelta(minutes=90))
+    assert became("Hello") == ("published", "")
+    state(repeat_minutes=120)
+    assert became("Good morning") == ("held", "repeated")
+
+
+@pytest.mark.parametrize("fields", [{"status": "hidden"}, {"status_before": "hidden"}])
+@pytest.mark.parametrize("sender", [b"\0" * 16, b"\1" * 16])
+def test_a_hidden_message_is_found_by_either_name_of_its_sender(
+    make_message, sender, fields
+):
+    names = [b"\0" * 16, b"\1" * 16]
+    make_message("fine", sender=sender)
+    assert not judge.find_facts("x", names, None).was_hidden_before
+    make_message("rude", sender=sender, **fields)
+    assert judge.find_facts("x", names, None).was_hidden_before
+
+
 def test_a_sender_of_a_hidden_message_is_held(became, make_message, rf, client):
     sender = senders.find(rf.get("/"))
     make_message("rude", sender=sender, status="hidden")
