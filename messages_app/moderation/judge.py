@@ -82,7 +82,7 @@ FACTS = f"""
                 ORDER BY created_at DESC, id DESC LIMIT %s
             ) AS posts
         ) AS posts_last_minute,
-        {HIDDEN_BEFORE} OR {HIDDEN_BEFORE} AS was_hidden_before
+        {{hidden_before}} AS was_hidden_before
     FROM messages_app_wallstate AS wall
     WHERE id = 1"""  # noqa: S608 - of constants, too
 
@@ -94,9 +94,10 @@ def find_facts(content: str, senders: Sequence[bytes], digest: bytes | None) -> 
     asked = [
         *(digest, now - timedelta(minutes=minutes), folding.gist(content)),
         *(now - timedelta(minutes=1), count),
-        *(senders[0], senders[-1]),  # of this month and of the last
+        *senders,
     ]
-    row = next(iter(WallState.objects.raw(FACTS, asked)), None)
+    sql = FACTS.format(hidden_before=" OR ".join([HIDDEN_BEFORE] * len(senders)))
+    row = next(iter(WallState.objects.raw(sql, asked)), None)
     memory.state = row or WallState.objects.current()
     if row is None or limits(row) != (minutes, count):  # changed since the last post
         return find_facts(content, senders, digest)

@@ -404,6 +404,15 @@ def test_a_sender_of_a_hidden_message_is_held(became, make_message, rf, client):
     assert Message.objects.get(content="Another").status == "published"
 
 
+@pytest.mark.parametrize("which", range(4))
+def test_a_sender_is_known_by_each_living_name(
+    became, make_message, names, rf, settings, which
+):
+    settings.SECRET_KEY_FALLBACKS = ["the key before"]
+    make_message("rude", sender=senders.find_all(rf.get("/"))[which], status="hidden")
+    assert became("Hello") == ("held", "hidden-before")
+
+
 def test_a_form_that_comes_back_fast_is_held(became, monkeypatch):
     assert became("Quick", form_key=form_key.new()) == ("held", "fast")
     slow = key_of_age(4, monkeypatch)
