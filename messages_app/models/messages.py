@@ -202,7 +202,9 @@ class MessageQuerySet(models.QuerySet["Message"]):
             waits_since = Coalesce("waits_since", DatabaseNow())
             values = {"waits_since": waits_since, **values}
         if "content" in values:
-            values["gist"] = folding.gist(values["content"])
+            text = values["content"]
+            # Of what only the database knows (bulk_update) there is none.
+            values["gist"] = folding.gist(text) if isinstance(text, str) else None
         count = super().update(**values)
         if count:
             transaction.on_commit(wall_cache.forget_for_good, using=self.db)

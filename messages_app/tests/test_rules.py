@@ -362,6 +362,13 @@ def test_what_was_edited_is_repeated_by_its_new_text_only(edit, became, client):
     assert became("Fine words") == ("published", "")
 
 
+def test_what_was_updated_in_bulk_is_not_repeated_by_its_old_text(became, make_message):
+    message = make_message("Good morning")
+    message.content = "Good evening"
+    Message.objects.bulk_update([message], ["content"])
+    assert became("Good morning") == ("published", "")
+
+
 def test_what_was_written_in_bulk_is_repeated_too(became, db):
     Message.objects.bulk_create([Message(content="Good morning")])
     assert became("good morning.") == ("held", "repeated")
