@@ -1,7 +1,6 @@
 import html
 import re
 import signal
-import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -604,7 +603,6 @@ def test_thousands_of_rules_stay_quick(db):
     )
     book = rules.Book(WallState(), rules.Rows.of(Rule.objects.living()))
     rules.judge(rules.Post(text="warm"), book)
-    begin = time.perf_counter()
     text = "Съешь же ещё этих мягких french булок at https://good.example. " * 5
-    assert rules.judge(rules.Post(text=text, name="Ada"), book).reason == "links"
-    assert time.perf_counter() - begin < 0.1
+    with cpu_seconds(0.1):
+        assert rules.judge(rules.Post(text=text, name="Ada"), book).reason == "links"
