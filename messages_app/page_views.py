@@ -2,11 +2,13 @@
 
 import logging
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TypeGuard
 
+from django.conf import settings
 from django.core.cache import cache
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.db.models import F
 from django.db.models.functions import Greatest
 
@@ -25,6 +27,7 @@ class Memory:
     def __init__(self) -> None:
         self.seen = 0  # the counter, when it last answered
         self.floor = 0  # what it cannot be below: the row, when last read, or more
+        self.folded = 0  # the row, when this process last folded into it
         self._owed = 0  # views that were never sent to the cache
         self._lock = threading.Lock()
 
@@ -56,9 +59,14 @@ def look(*, views: int, name: str = "page") -> wall_cache.Kept:
     if is_count(answer.count):
         memory.seen = answer.count
         if answer.was_absent:  # the first views ever, or the cache lost the counter
-            # What is known may be more than a row that cannot be read now.
-            memory.floor = max(memory.floor, read_row() + answer.count)
+            row = read_row()
+            # While it cannot be read, what is known counts.
+            memory.floor = memory.floor if row is None else row + answer.count
             lift(memory.floor)
+        elif answer.count < memory.floor:
+            # An earlier state of the cache came back, or the operator set a lower
+            # number: the row tells which.
+            fold()
     return kept
 
 
@@ -67,7 +75,7 @@ def total(answer: Answer) -> int:
     if is_count(answer.count):
         # Below the floor: a fold has just lifted the counter.
         return max(answer.count, memory.floor)
-    return max(memory.seen, memory.floor) or read_row()
+    return max(memory.seen, memory.floor) or read_row() or 0
 
 
 def take_back(answer: Answer, views: int) -> int:
@@ -82,19 +90,45 @@ def take_back(answer: Answer, views: int) -> int:
 
 def fold() -> None:
     """Make the row the larger of row and counter, and lift a lower counter."""
-    count = cache.get(COUNT_KEY)
-    if not is_count(count):  # lost, not ours, or the cache is away
-        count = 0
     try:
-        rows = PageViewTotal.objects.all()
-        if not rows.update(total=Greatest(F("total"), count)):
-            rows.bulk_create([PageViewTotal(total=count)], ignore_conflicts=True)
+        with locked_row() as row:
+            count = read_counter()
+            if not settings.REDIS_URL and row.total < memory.folded:
+                # Nobody but this process folds this counter: the operator has set the
+                # row. The views since the last fold are added to it.
+                count = row.total + max(count - memory.folded, 0)
+                write_counter(count)
+            memory.floor = memory.folded = max(row.total, count)
+            if row.total < count:
+                PageViewTotal.objects.update(total=count)
+            elif count < row.total:
+                lift(row.total)
     except DatabaseError as error:
         logger.warning("The view count cannot be folded: %s", error)
-        return
-    memory.floor = read_row()
-    if count < memory.floor:
-        lift(memory.floor)
+
+
+@contextmanager
+def locked_row() -> Iterator[PageViewTotal]:
+    """Yield the row, made if it is not there; no one folds meanwhile, nor sets it."""
+    with transaction.atomic():
+        rows = PageViewTotal.objects.select_for_update()
+        if not (row := rows.first()):
+            PageViewTotal.objects.bulk_create([PageViewTotal()], ignore_conflicts=True)
+            row = rows.get()
+        yield row
+
+
+def set_to(total: int) -> bool:
+    """Make row and counter this number, in all processes; return whether it was done.
+
+    It is not while the cache is away: the number that it holds would come back.
+    """
+    with locked_row():
+        if not write_counter(total):
+            return False
+        PageViewTotal.objects.update(total=total)
+        memory.folded = total
+    return True
 
 
 def settle() -> None:
@@ -116,14 +150,30 @@ def is_count(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and 0 <= value < 10**18
 
 
-def read_row() -> int:
-    """Return the total as last folded into the database; 0 while that is away."""
+def read() -> int:
+    """Return the number of views, as far as it is known to all processes."""
+    return max(read_counter(), read_row() or 0)
+
+
+def read_counter() -> int:
+    """Return what the cache has counted; 0 for what is lost, not ours, or away."""
+    count = cache.get(COUNT_KEY)
+    return count if is_count(count) else 0
+
+
+def write_counter(total: int) -> bool:
+    """Make the counter this number, lower or not; return whether the cache took it."""
+    return cache.set_surely({COUNT_KEY: total})  # type: ignore[attr-defined]  # our back end
+
+
+def read_row() -> int | None:
+    """Return the total as last folded into the database; None while that is away."""
     try:
         return PageViewTotal.objects.values_list("total", flat=True).first() or 0
     except DatabaseError as error:
         # Quietly: it is one of many pages, and whoever reads the messages tells.
         logger.debug("The view count cannot be read from the database: %s", error)
-        return 0
+        return None
 
 
 def lift(total: int) -> int | None:

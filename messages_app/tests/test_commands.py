@@ -26,6 +26,9 @@ from messages_app.management.commands import wait_for_services
 from messages_app.models import PageViewTotal
 from messages_app.tests.test_server import ROOT
 
+COMMANDS = ROOT / "messages_app/management/commands"
+OPERATIONS = ROOT / "docs/operations.md"
+
 
 class Manage:
     """A `manage.py` at work, and what it has said so far."""
@@ -150,6 +153,12 @@ def test_a_wrong_call_ends_with_two_and_says_how_it_is_meant():
     status, said = manage("wait_for_services", "--timeout", "soon")
     assert status == 2
     assert "argument --timeout: invalid float value: 'soon'" in said
+
+
+def test_each_command_is_in_the_list_for_operators():
+    commands = {path.stem for path in COMMANDS.glob("[!_]*.py")} - {"makemessages"}
+    listed = re.findall(r"^\| `(\w+)` \|", OPERATIONS.read_text(), re.MULTILINE)
+    assert listed == sorted(commands)
 
 
 def test_a_database_out_of_reach_ends_any_command_with_its_host():

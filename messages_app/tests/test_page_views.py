@@ -1,7 +1,10 @@
 import threading
+from io import StringIO
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from messages_app import page_views, wall_cache
@@ -113,3 +116,74 @@ def test_folds_at_once_fill_a_gap_once():
     for thread in threads:
         thread.join()
     assert cache.get(page_views.COUNT_KEY) == 1000
+
+
+# page_views
+
+
+def run(**options):
+    said = StringIO()
+    call_command("page_views", stdout=said, **options)
+    return said.getvalue()
+
+
+@pytest.fixture
+def long_running(page):
+    """A process that has counted to a thousand, and folded."""
+    PageViewTotal.objects.create(total=999)
+    page()
+    page_views.fold()
+
+
+def test_the_number_is_told_alone(long_running):
+    assert run() == "1000\n"
+
+
+@pytest.mark.parametrize("total", [0, 5])
+def test_a_lower_number_that_is_set_goes_on_in_all_processes(total, page, long_running):
+    folded_before = page_views.memory
+    page_views.memory = page_views.Memory()  # that of the command
+    assert run(total=total).startswith(f"The view count was 1,000 and is {total:,}.")
+    page_views.memory = folded_before
+    if not settings.REDIS_URL:  # whose command has a cache of its own
+        cache.set(page_views.COUNT_KEY, 1000, timeout=None)
+        fold_is_due()
+    page()
+    if not settings.REDIS_URL:
+        page_views.fold()
+    assert f"{total + 2:,} times" in page()
+    page_views.fold()
+    assert run() == f"{total + 2}\n"
+
+
+def test_a_higher_number_goes_on_too(page, long_running):
+    run(total=50_000)
+    assert "50,001 times" in page()
+
+
+def test_a_counter_lost_after_it_was_set_goes_on_from_there(page, long_running):
+    run(total=5)
+    cache.delete(page_views.COUNT_KEY)
+    fold_is_due()
+    page()
+    page_views.fold()
+    assert run() == "6\n"
+
+
+def test_a_dry_run_sets_nothing(long_running):
+    said = run(total=5, dry_run=True)
+    assert said == "Would go from 1,000 to 5. Nothing was done.\n"
+    assert run() == "1000\n"
+
+
+def test_nothing_is_set_while_the_cache_is_away(long_running, monkeypatch):
+    monkeypatch.setattr(type(cache._connections["default"]), "set_surely", lambda *_: 0)
+    with pytest.raises(CommandError, match="Nothing was done"):
+        run(total=5)
+    assert PageViewTotal.objects.get().total == 1000
+
+
+@pytest.mark.parametrize("text", ["-1", "ten", "1" + "0" * 18, "٣"])
+def test_what_is_no_number_of_views_is_told(text):
+    with pytest.raises(CommandError, match="is no number from 0"):
+        call_command("page_views", f"--set={text}")

@@ -1,5 +1,6 @@
 """What the wall asks of PostgreSQL, and what it does when there is no answer."""
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,9 +10,9 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 from psycopg.errors import ConnectionTimeout
 
-from messages_app import reports
+from messages_app import page_views, reports
 from messages_app.breaker import Breaker
-from messages_app.models import Message, Report
+from messages_app.models import Message, PageViewTotal, Report
 from messages_app.postgresql import base
 
 
@@ -218,3 +219,29 @@ def test_of_reports_at_once_none_is_missed_and_an_erasure_among_them_succeeds():
         assert pool.submit(erase, None).result()
         assert {found.result() for found in reported} <= {True, False}
     assert not Report.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_fold_under_way_does_not_bring_back_the_number_before(monkeypatch):
+    PageViewTotal.objects.create(total=1000)
+    page_views.write_counter(1001)
+
+    def set_number():
+        page_views.set_to(5)
+        connection.close()
+
+    setting = threading.Thread(target=set_number)
+    read_counter = page_views.read_counter
+
+    def read_slowly():
+        count = read_counter()
+        monkeypatch.setattr(page_views, "read_counter", read_counter)
+        setting.start()
+        setting.join(0.3)
+        return count
+
+    monkeypatch.setattr(page_views, "read_counter", read_slowly)
+    page_views.fold()
+    setting.join()
+    page_views.fold()
+    assert page_views.read() == 5
