@@ -47,7 +47,7 @@ def with_undoings(batches: QuerySet[ModerationBatch]) -> QuerySet[Any]:
 
 def may_undo(user: Any, batch: ModerationBatch) -> bool:
     needed = NEEDED.get(Act(batch.act), "change_message")
-    return batch.act != Act.UNDO and user.has_perms(
+    return batch.can_be_undone and user.has_perms(
         [f"messages_app.{right}" for right in ("change_message", needed)]
     )
 
@@ -83,7 +83,7 @@ class ModerationBatchAdmin(WrittenByTheWall):
     def undo_view(self, request: HttpRequest, number: int) -> HttpResponseBase:
         """Undo an act, and go back to where its button stood."""
         batch = get_object_or_404(ModerationBatch, pk=number)
-        if batch.act != Act.UNDO and not may_undo(request.user, batch):
+        if batch.can_be_undone and not may_undo(request.user, batch):
             raise PermissionDenied
         back = request.POST.get("next", "")
         if not url_has_allowed_host_and_scheme(back, allowed_hosts=None):

@@ -122,7 +122,10 @@ def line(batch: ModerationBatch) -> str:
 def failure(error: Exception, batch: ModerationBatch | None) -> str:
     """Return what went wrong, in words, and the next step."""
     if isinstance(error, CannotUndo):
-        return gettext("This is itself an undoing. Do again what it took back.")
+        return gettext(
+            "What was erased is gone, and an undoing is not undone: do again what it "
+            "took back."
+        )
     if isinstance(error, TooManySenders):
         told = gettext(
             "These are messages of more than %(count)s senders, too many for one act. "
@@ -138,7 +141,7 @@ def failure(error: Exception, batch: ModerationBatch | None) -> str:
 
 
 def is_worth_undoing(batch: ModerationBatch) -> bool:
-    return batch.act != Act.UNDO and bool(batch.message_count or batch.act == Act.BAN)
+    return batch.can_be_undone and bool(batch.message_count or batch.act == Act.BAN)
 
 
 def sentence(batch: ModerationBatch) -> str:

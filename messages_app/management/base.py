@@ -9,18 +9,21 @@ import os
 import sys
 from argparse import ArgumentDefaultsHelpFormatter, ArgumentTypeError
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.core.management.base import DjangoHelpFormatter, OutputWrapper
-from django.db import OperationalError
+from django.db import Error, OperationalError, connection
 from django.utils import timezone
 from tqdm import tqdm
 
-from messages_app import lost_database
-from messages_app.models import Message, MessageQuerySet
+from messages_app import lost_database, wall_cache
+from messages_app.models import Message, MessageQuerySet, ModerationBatch
+from messages_app.moderation.acts import Progress
+from messages_app.pagination import LARGEST_ID
 
 ACTOR = "manage.py"  # who did it, in the record of what moderators do
 DONE_IN_PART, INTERRUPTED = 3, 130  # exit statuses
@@ -91,6 +94,29 @@ class OperatorCommand(BaseCommand):
         ) as bar:
             yield bar
 
+    def carry_out(self, done: Progress, total: int | None) -> ModerationBatch:
+        """Do it to so many messages under a bar; return the act, also if it ends early."""
+        batch = None
+        try:
+            with self.progress(total, "messages") as bar:
+                for batch in done:
+                    bar.update(batch.message_count + batch.skipped_count - bar.n)
+        except (KeyboardInterrupt, Error):
+            if batch:
+                count = counted(batch.message_count, "message")
+                self.stderr.write(f"Act {batch.pk} was broken off after {count}.")
+            raise
+        return batch  # type: ignore[return-value]  # there is one, with or without messages
+
+    def tell_if_cache_lags(self) -> None:
+        """Say so where the cache could not be told of what has changed."""
+        if wall_cache.owed:
+            seconds = settings.WALL_FOLD_SECONDS
+            self.stderr.write(
+                "The cache does not answer and could not be told: a page that it keeps "
+                f"can show what was there before, for {seconds} s at most."
+            )
+
 
 class Bar:
     """A terminal as tqdm writes to it."""
@@ -118,7 +144,37 @@ class Lines(Bar):
             self.out.flush()
 
 
-# What commands are given.
+# What commands are told, and tell.
+
+
+def counted(number: int, noun: str) -> str:
+    """Return so many of them, in words."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def count(messages: MessageQuerySet) -> int:
+    """Return how many there are, however long counting takes."""
+    without_limit = getattr(connection, "without_limit", nullcontext)  # not of SQLite
+    with without_limit():
+        return messages.order_by().count()
+
+
+def message_number(text: str) -> int:
+    """Return the number of a message."""
+    if not text.isdecimal() or not 0 < int(text[:20]) <= LARGEST_ID:
+        raise ArgumentTypeError(f"{text!r} is no number of a message")
+    return int(text)
+
+
+def sender(text: str) -> bytes:
+    """Return the sender whose 32 hexadecimal digits these are, as the desk shows them."""
+    try:
+        found = bytes.fromhex(text)
+    except ValueError:
+        found = b""
+    if len(found) != 16:
+        raise ArgumentTypeError(f"{text!r} is no sender: 32 hexadecimal digits")
+    return found
 
 
 def duration(text: str) -> timedelta:

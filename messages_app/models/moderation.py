@@ -51,6 +51,11 @@ class ModerationBatch(models.Model):
     def __str__(self) -> str:
         return f"{self.get_act_display()} ({self.pk})"
 
+    @property
+    def can_be_undone(self) -> bool:
+        """Whether there is something to give back: not by an undoing, nor an erasure."""
+        return self.act not in (Act.UNDO, Act.ERASE)
+
 
 class ModerationEvent(models.Model):
     """What happened to one message: written once, never changed (a trigger sees to it).

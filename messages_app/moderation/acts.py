@@ -54,6 +54,27 @@ def hide(messages: MessageQuerySet, *, actor: str, reason: str = "") -> Progress
     yield from carry_out(batch, messages, lambda chunk: chunk.hide(reason))
 
 
+def erase(messages: MessageQuerySet, *, actor: str) -> Progress:
+    """Delete the messages with all that is stored about them; their events stay.
+
+    This cannot be undone.
+    """
+    batch = ModerationBatch.objects.create(act=Act.ERASE, actor=actor)
+    rest = messages.order_by("-created_at", "-id")
+    while True:
+        with transaction.atomic():
+            rows = list(rest.select_for_update(of=("self",))[:CHUNK])
+            ModerationEvent.objects.bulk_create(
+                record.event(batch, row, Message(status="")) for row in rows
+            )
+            Message.objects.filter(pk__in=[row.pk for row in rows]).delete()
+            record.count(batch, message_count=len(rows))
+        yield batch
+        if not rows:
+            return
+        rest = messages.order_by("-created_at", "-id").before(rows[-1].cursor)
+
+
 def hide_senders(
     messages: MessageQuerySet, *, actor: str, reason: str = ""
 ) -> Progress:

@@ -21,7 +21,7 @@ from messages_app.moderation.acts import CHUNK, Progress
 
 
 class CannotUndo(Exception):
-    """This act is itself an undoing."""
+    """This act is itself an undoing, or what it erased is gone."""
 
 
 def undo(batch: ModerationBatch, *, actor: str) -> Progress:
@@ -30,7 +30,7 @@ def undo(batch: ModerationBatch, *, actor: str) -> Progress:
     Skips and counts a message on which a later act stands: undo that one first, and then
     this one again. Raises CannotUndo.
     """
-    if batch.act == Act.UNDO:
+    if not batch.can_be_undone:
         raise CannotUndo
     with transaction.atomic():
         undoing = ModerationBatch.objects.create(

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management import CommandError, CommandParser
 
-from messages_app.management.base import ACTOR, OperatorCommand
+from messages_app.management.base import ACTOR, OperatorCommand, counted
 from messages_app.models import Act, Message, ModerationBatch
 from messages_app.moderation import undo
 
@@ -27,6 +27,8 @@ class Command(OperatorCommand):
             raise CommandError(f"There is no act {batch}. Admin lists them all.")
         if act.act == Act.UNDO:
             raise CommandError(f"Act {batch} is itself an undoing, and stays.")
+        if not act.can_be_undone:
+            raise CommandError(f"Act {batch} erased messages, which are gone.")
         if dry_run:
             self.foresee(act)
         else:
@@ -50,16 +52,14 @@ class Command(OperatorCommand):
 
     def undo(self, act: ModerationBatch) -> None:
         bans = act.bans.count()
-        with self.progress(act.message_count, "messages") as bar:
-            for undoing in undo.undo(act, actor=ACTOR):
-                bar.update(undoing.message_count + undoing.skipped_count - bar.n)
-        done = told(undoing.message_count, undoing.skipped_count, bans)
-        self.stdout.write(f"{done}.")
+        done = undo.undo(act, actor=ACTOR)
+        undoing = self.carry_out(done, act.message_count)
+        told_done = told(undoing.message_count, undoing.skipped_count, bans)
+        self.stdout.write(f"{told_done}.")
 
 
 def told(restored: int, skipped: int, bans: int) -> str:
     """Return how many, in words."""
-    messages = "message" if restored == 1 else "messages"
     skips = f", {skipped:,} skipped on which a later act stands" if skipped else ""
-    lifted = f", {bans:,} {'ban' if bans == 1 else 'bans'} lifted" if bans else ""
-    return f"{restored:,} {messages} restored{skips}{lifted}"
+    lifted = f", {counted(bans, 'ban')} lifted" if bans else ""
+    return f"{counted(restored, 'message')} restored{skips}{lifted}"

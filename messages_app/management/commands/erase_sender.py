@@ -1,0 +1,85 @@
+"""Erases what one person has sent, when they ask for it."""
+
+from typing import Any
+
+from django.core.management import CommandError, CommandParser
+
+from messages_app.management.base import (
+    ACTOR,
+    OperatorCommand,
+    count,
+    counted,
+    message_number,
+    sender,
+)
+from messages_app.models import Message, Report, Rule
+from messages_app.moderation import acts
+
+
+class Command(OperatorCommand):
+    help = (
+        "Erase all messages and reports of a sender; a ban stays until its end, unless "
+        "it is to go too."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "sender",
+            type=sender,
+            nargs="*",
+            help="32 hexadecimal digits; one person has others each month",
+        )
+        parser.add_argument(
+            "--of-message",
+            type=message_number,
+            metavar="NUMBER",
+            help="the sender of this message",
+        )
+        parser.add_argument(
+            "--lift-bans", action="store_true", help="delete bans of the sender too"
+        )
+        self.add_dry_run(parser)
+
+    def handle(self, *, dry_run: bool, lift_bans: bool, **options: Any) -> None:
+        senders = self.find_senders(**options)
+        messages = Message.objects.filter(sender__in=senders)
+        reports = Report.objects.filter(sender__in=senders)
+        bans = Rule.objects.filter(
+            kind=Rule.Kind.SENDER, pattern__in=[name.hex() for name in senders]
+        )
+        found = count(messages), reports.count(), bans.count()
+        if dry_run:
+            told = f"Would erase {told_of(*found, lift_bans)}. Nothing was done."
+        else:
+            batch = self.carry_out(acts.erase(messages, actor=ACTOR), found[0])
+            # Those about messages of others; the rest went with the messages.
+            reports.delete()
+            if lift_bans:
+                bans.delete()
+            told = f"Erased {told_of(batch.message_count, *found[1:], lift_bans)}."
+        self.stdout.write(told)
+        self.tell_if_cache_lags()
+
+    def find_senders(
+        self, *, sender: list[bytes], of_message: int | None, **options: Any
+    ) -> list[bytes]:
+        """Return who is meant; raise CommandError for nobody."""
+        found = list(sender)
+        if of_message:
+            message = Message.objects.filter(pk=of_message).first()
+            if message is None or message.sender is None:
+                raise CommandError(f"There is no message {of_message} of a visitor.")
+            found.append(bytes(message.sender))
+        if not found:
+            raise CommandError("Name a sender, or a message of theirs.", returncode=2)
+        return found
+
+
+def told_of(messages: int, reports: int, bans: int, lift_bans: bool) -> str:
+    """Return what there is of a sender, in words."""
+    told = f"{counted(messages, 'message')} and {counted(reports, 'report')}"
+    if not bans:
+        return told
+    if lift_bans:
+        return f"{told}, and {counted(bans, 'ban')}"
+    return f"{told}; not {counted(bans, 'ban')}, which --lift-bans would"
