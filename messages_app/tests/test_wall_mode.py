@@ -1,9 +1,11 @@
 """How the wall is moderated, as moderators see and switch it on the desk."""
 
 import re
+from io import StringIO
 
 import pytest
 from django.contrib.auth.models import Group
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
@@ -177,3 +179,46 @@ def test_the_desks_first_page_costs_exactly(moderator, django_assert_num_queries
     WallState.objects.current()
     with django_assert_num_queries(6):  # session, user, rights (2), mode, own actions
         moderator.get("/admin/")
+
+
+# By command
+
+
+def wall_mode(*arguments, **options):
+    said = StringIO()
+    call_command("wall_mode", *arguments, stdout=said, **options)
+    return said.getvalue().splitlines()
+
+
+def test_the_mode_is_told_by_command(db):
+    assert wall_mode() == [
+        "in force: hold-risky",
+        "the moderators' own: hold-risky",
+        "the flood valve asks for: nothing",
+    ]
+
+
+def test_the_mode_is_switched_by_command_and_recorded(db):
+    WallState.objects.update_or_create(pk=1, defaults={"valve_mode": "all"})
+    assert wall_mode("open") == [
+        "in force: hold-all",
+        "the moderators' own: open",
+        "the flood valve asks for: hold-all",
+    ]
+    event = ModerationEvent.objects.get()
+    assert (event.actor, event.from_status, event.to_status) == (
+        "manage.py",
+        "risky",
+        "open",
+    )
+
+
+def test_a_dry_run_switches_nothing(db):
+    said = wall_mode("hold-all", dry_run=True)
+    assert said == ["Would switch from hold-risky to hold-all. Nothing was done."]
+    assert WallState.objects.get().mode == "risky"
+
+
+def test_a_mode_that_is_none_is_a_wrong_call(db):
+    with pytest.raises(CommandError, match="invalid choice: 'strict'"):
+        wall_mode("strict")
