@@ -1,5 +1,6 @@
-"""Texts that burst a page which is not made for them."""
+"""Texts that go wrong where they are not thought of: for made-up walls, and for tests."""
 
+# What bursts a page that is not made for it.
 HOSTILE = {
     "long-word": "Donaudampfschiff" * 20,
     "long-address": "https://example.org/"
@@ -16,3 +17,19 @@ HOSTILE = {
     "lines": "\n".join(str(number) for number in range(40)),
     "markup": "<script>alert(1)</script><img src=x onerror=alert(1)><b>bold",
 }
+
+# What is taken for nothing, or for something else.
+ODD = [
+    "x",
+    "0",
+    "None",
+    "。",
+    "👋",
+    "{{ message }} {% block content %} %(name)s ${HOME}",
+    "'; DROP TABLE messages; --",
+    "  two  spaces\tand a tab",
+    "&lt;already escaped&gt; &amp;amp;",
+    "e\u0301 and \u00e9 are one letter",
+    "\u200fשלום\u200e (a mark of direction)",
+    "https://example.org/?a=1&b=2#c, (https://example.org/d).",
+]

@@ -6,10 +6,10 @@ A new page is a line here: its name, and what leads a browser to it.
 from django.template.loader import render_to_string
 
 from messages_app import receipts
+from messages_app.management import awkward
 from messages_app.models import Message
 from messages_app.moderation import acts
 from messages_app.moderation.undo import undo
-from messages_app.tests.browser import texts
 
 
 def wall(page, make_message):
@@ -29,7 +29,7 @@ def older(page, make_message):
 
 
 def hostile(page, make_message):
-    for text in texts.HOSTILE.values():
+    for text in awkward.HOSTILE.values():
         make_message(text, author_name=text[:80])
     page.goto("/")
 

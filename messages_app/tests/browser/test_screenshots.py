@@ -2,7 +2,8 @@
 
 import pytest
 
-from messages_app.tests.browser import pages, texts
+from messages_app.management import awkward
+from messages_app.tests.browser import pages
 from messages_app.tests.browser.conftest import DESKTOP
 
 LOOKS = {
@@ -35,7 +36,7 @@ STATES = {
     "receipt": pages.receipt(),
     "report": pages.report,
     "arabic": pages.PAGES["Arabic"],
-    **{name: of_messages(text) for name, text in texts.HOSTILE.items()},
+    **{name: of_messages(text) for name, text in awkward.HOSTILE.items()},
 }
 
 
