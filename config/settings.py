@@ -365,6 +365,11 @@ WALL_FORM_SECONDS = env.number(
 )
 # So long after posting its author may edit or withdraw a message.
 WALL_EDIT_SECONDS = env.number("WALL_EDIT_SECONDS", 900, at_most=86_400)
+# So many days after posting a message is erased for good, and a hidden one; 0: never.
+WALL_RETENTION_DAYS = env.number("WALL_RETENTION_DAYS", 0, at_least=0, at_most=36_500)
+WALL_HIDDEN_RETENTION_DAYS = env.number(
+    "WALL_HIDDEN_RETENTION_DAYS", 0, at_least=0, at_most=36_500
+)
 # So many visitors' reports take a message off the wall until a moderator looks.
 WALL_REPORTS_TO_HOLD = env.number("WALL_REPORTS_TO_HOLD", 3, at_most=1_000)
 # Of one address (IPv4, or the IPv6 /64 of a household), and of all together.

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from messages_app import advisory_lock, lost_database, page_views, senders
 from messages_app.models import Rule
-from messages_app.moderation import notices, valve
+from messages_app.moderation import notices, retention, valve
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,7 @@ TASKS = [
     Task(drop_lapsed_bans, 3600),
     Task(SessionStore.clear_expired, 3600),  # of moderators
     Task(senders.drop_old_salts, 3600),
+    Task(retention.prune, 3600),
 ]
 
 

@@ -13,7 +13,10 @@ TASKS = [jobs.FOLD, *jobs.TASKS]
 
 
 class Command(OperatorCommand):
-    help = "Fold the view counter, end floods and bans, tell moderators, and clean up."
+    help = (
+        "Fold the view counter, end floods and bans, tell moderators, erase what "
+        "WALL_RETENTION_DAYS lets go, and clean up: once, or again and again."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

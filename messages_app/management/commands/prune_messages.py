@@ -1,0 +1,55 @@
+"""Erases old messages for good."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.core.management import CommandParser
+from django.utils import timezone
+
+from messages_app.management.base import (
+    ACTOR,
+    OperatorCommand,
+    chosen_messages,
+    count,
+    counted,
+    duration,
+)
+from messages_app.models import Message
+from messages_app.moderation import acts
+
+
+class Command(OperatorCommand):
+    help = (
+        "Erase messages for good that were posted longer ago, in batches: what is done "
+        "when it is ended stays done, and the next run goes on."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--older-than",
+            type=duration,
+            required=True,
+            metavar="TIME",
+            help="30m, 12h, 90d or 2w",
+        )
+        parser.add_argument(
+            "--status", choices=Message.Status.values, help="only of this status"
+        )
+        self.add_dry_run(parser)
+
+    def handle(
+        self, *, older_than: timedelta, status: str | None, dry_run: bool, **_: Any
+    ) -> None:
+        until = timezone.now() - older_than
+        messages = chosen_messages(since=None, until=until, status=status)
+        if dry_run:
+            told = counted(count(messages), "message")
+            self.stdout.write(f"Would erase {told}. Nothing was done.")
+        elif not messages.exists():
+            self.stdout.write("No message is that old. Nothing was done.")
+        else:
+            done = acts.erase(messages, actor=ACTOR)
+            batch = self.carry_out(done, count(messages))
+            told = counted(batch.message_count, "message")
+            self.stdout.write(f"Erased {told}, which is act {batch.pk}.")
+            self.tell_if_cache_lags()

@@ -1,0 +1,29 @@
+"""How long messages are kept: what the operator's settings let go, goes for good."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from messages_app.models import Message, MessageQuerySet
+from messages_app.moderation import acts
+
+
+def prune() -> None:
+    """Erase what is older than the settings keep it; write nothing if nothing is."""
+    for old in [
+        older_than(settings.WALL_RETENTION_DAYS, Message.objects.all()),
+        older_than(
+            settings.WALL_HIDDEN_RETENTION_DAYS,
+            Message.objects.filter(status=Message.Status.HIDDEN),
+        ),
+    ]:
+        if old is not None and old.exists():
+            acts.finish(acts.erase(old, actor=""))
+
+
+def older_than(days: int, messages: MessageQuerySet) -> MessageQuerySet | None:
+    """Return those that were posted longer ago; None for 0, which keeps all."""
+    if not days:
+        return None
+    return messages.filter(created_at__lt=timezone.now() - timedelta(days=days))
