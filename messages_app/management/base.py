@@ -72,8 +72,15 @@ class OperatorCommand(BaseCommand):
             what = f"{error.filename}: " if error.filename else ""
             raise CommandError(f"{what}{error.strerror or error}.") from error
 
+    def say(self, what: str, *, beside: bool = False) -> None:
+        """Tell what was done; beside the output, where that is a file for programs."""
+        if beside and not self.is_quiet:
+            self.stderr.write(what, style_func=str)
+        elif not beside:
+            self.stdout.write(what)
+
     @contextmanager
-    def progress(self, total: int | None, unit: str) -> Iterator[Any]:
+    def progress(self, total: int | None, unit: str, **more: Any) -> Iterator[Any]:
         """Yield a tqdm bar, to be told by `update()` how many more are done.
 
         On a terminal it is a bar, in a pipe a line at most each LINE_SECONDS.
@@ -90,7 +97,12 @@ class OperatorCommand(BaseCommand):
             }
         out: Any = Bar(self.stderr) if is_terminal else Lines(self.stderr)
         with tqdm(
-            total=total, unit=f" {unit}", file=out, disable=self.is_quiet, **options
+            total=total,
+            unit=f" {unit}",
+            file=out,
+            disable=self.is_quiet,
+            **options,
+            **more,
         ) as bar:
             yield bar
 

@@ -5,6 +5,7 @@ import secrets
 import threading
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import pytest
 from django.conf import settings as django_settings
@@ -15,6 +16,9 @@ from messages_app import owed, page_views, senders, throttle, wall_cache, wall_p
 from messages_app.breaker import Breaker
 from messages_app.models import EarlierText, Message, WallState
 from messages_app.moderation import judge
+
+# What a text may hold, and disturbs formats that are not meant for it.
+AWKWARD = 'Zwei\nZeilen, ein "Zitat"; \u2028 مرحبا 👩‍👩‍👧 =1+1\t'
 
 # What the embedded wall has no server for is no test of it.
 collect_ignore = ["browser"]  # named by `make test-browser`
@@ -107,6 +111,28 @@ def make_message(db, django_capture_on_commit_callbacks):
             return Message.objects.create(content=content, **fields)
 
     return make
+
+
+@pytest.fixture
+def three_messages(make_message):
+    """Three messages, of which one uses nearly every field; the last of them."""
+    first, second, third = (datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3))
+    make_message("First", created_at=first)
+    make_message(
+        AWKWARD,
+        author_name="Ada",
+        created_at=second.replace(microsecond=7),
+        status="held",
+        post_digest=bytes(32),
+        sender=b"s" * 16,
+        edited_at=third,
+        reason="links",
+        is_kept=True,
+        waits_since=third,
+        report_count=2,
+        is_edited_by_staff=True,
+    )
+    return make_message("Third", created_at=third)
 
 
 @pytest.fixture

@@ -1,0 +1,267 @@
+"""What an archive holds of the tables: each row as plain values, and back into a table."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from django.db import connection, connections, models, transaction
+from django.db.backends.base.operations import BaseDatabaseOperations
+
+from messages_app.archive.lines import BadRow, Writer
+from messages_app.models import (
+    EarlierText,
+    Message,
+    ModerationBatch,
+    ModerationEvent,
+    Notice,
+    PageViewTotal,
+    Report,
+    Rule,
+    WallState,
+)
+
+CHUNK = 5_000  # rows in memory at once
+LAST = 2**62  # number of a row that others can still come after
+# Not senders' salts: with them and the secret key every address could be tried.
+ALL: list[type[models.Model]] = [
+    Message,
+    Report,
+    ModerationBatch,
+    ModerationEvent,
+    EarlierText,
+    Rule,
+    Notice,
+    PageViewTotal,
+    WallState,
+]
+MADE_ANEW = {"rules_token"}  # what tells processes to look again
+NEVER = re.compile("[\0\ud800-\udfff]")  # no database keeps these
+
+
+class Table:
+    """How the rows of a table are written and read."""
+
+    def __init__(self, model: type[models.Model], using: str = "default") -> None:
+        self.model, self.using = model, using
+        self.name = str(model._meta.model_name)
+        self.fields = {
+            field.attname: field
+            for field in model._meta.concrete_fields
+            if field.attname not in MADE_ANEW
+        }
+        self.columns = [
+            (field.attname, reader(field), default(field))
+            for field in model._meta.concrete_fields
+        ]
+
+    def chosen(self, names: list[str] | None) -> list[str]:
+        """Return the fields that are asked for, or all; raise BadRow for an unknown."""
+        if unknown := [name for name in names or [] if name not in self.fields]:
+            raise BadRow(f"this wall's table {self.name} has no {unknown[0]}")
+        return names or list(self.fields)
+
+    def values(
+        self, rows: models.QuerySet[Any], names: list[str]
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """Return the values of these fields in chunks of rows, by number."""
+        found = rows.order_by("pk").values_list(*names).iterator(CHUNK)
+        while chunk := list(islice(found, CHUNK)):
+            yield chunk
+
+    def write(
+        self,
+        writer: Writer,
+        rows: models.QuerySet[Any],
+        told: Callable[[int], Any] = id,
+        fields: list[str] | None = None,
+    ) -> None:
+        """Write the rows to an archive."""
+        names = self.chosen(fields)
+        last = rows.aggregate(last=models.Max("pk"))["last"]
+        writer.write([{"table": self.name, "fields": names, "last": last}])
+        for chunk in self.values(rows, names):
+            writer.write(dict(zip(names, values, strict=True)) for values in chunk)
+            told(len(chunk))
+
+    def read(self, row: dict[str, Any]) -> tuple[Any, ...]:
+        """Return the values for all columns; raise BadRow if they cannot be."""
+        if not row.keys() <= self.fields.keys():
+            self.chosen(list(row))
+        values = []
+        for name, read, missing in self.columns:
+            try:
+                values.append(read(row[name]) if name in row else missing())
+            except (ValueError, OverflowError) as error:
+                raise BadRow(f"{name} {error}") from error
+        return tuple(values)
+
+    def insert(self, rows: list[tuple[Any, ...]]) -> None:
+        """Store the rows, all with a number or all without; raise IntegrityError."""
+        connection = connections[self.using]
+        names = [name for name, *_ in self.columns]
+        if connection.vendor != "postgresql":
+            # Not the model's own: that tells the cache, which is told once all is there.
+            plain_rows: Any = models.QuerySet(self.model, using=self.using)
+            plain_rows.bulk_create(
+                self.model(**dict(zip(names, row, strict=True))) for row in rows
+            )
+            return
+        skipped = 0 if rows[0][0] is not None else 1
+        quote = connection.ops.quote_name
+        columns = ", ".join(quote(name) for name in names[skipped:])
+        copy = f"COPY {quote(self.model._meta.db_table)} ({columns}) FROM STDIN"
+        with (
+            connection.wrap_database_errors,
+            connection.cursor() as cursor,
+            cursor.copy(copy) as copying,
+        ):
+            for row in rows:
+                copying.write_row(row[skipped:])
+
+    def keep_numbers(self, last: Any) -> None:
+        """Give what comes later no number up to the last."""
+        # SQLite sees to it by itself.
+        if (
+            type(last) is int
+            and 0 < last <= LAST
+            and connections[self.using].vendor == "postgresql"
+        ):
+            with connections[self.using].cursor() as cursor:
+                cursor.execute(
+                    "SELECT setval(name, GREATEST(%s, nextval(name))) "
+                    "FROM pg_get_serial_sequence(%s, 'id') AS name "
+                    "WHERE name IS NOT NULL",
+                    [last, self.model._meta.db_table],
+                )
+
+
+# The values of a field, from JSON.
+
+
+def reader(field: Any) -> Callable[[Any], Any]:
+    """Return the function that makes a value of the field; it raises ValueError."""
+    return partial(read_or_none if field.null else read_value, plain_reader(field))
+
+
+def plain_reader(field: Any) -> Callable[[Any], Any]:
+    # Of a foreign key, what it points to.
+    field = getattr(field, "target_field", field)
+    if isinstance(field, models.DateTimeField):
+        return read_moment
+    if isinstance(field, models.BinaryField):
+        return partial(read_bytes, field.max_length)
+    if isinstance(field, models.BooleanField):
+        return partial(read_typed, bool)
+    if isinstance(field, models.CharField | models.TextField):
+        choices = {choice for choice, _ in field.flatchoices}
+        if choices and field.blank:
+            choices.add("")
+        return partial(read_text, field.max_length, choices)
+    ranges = BaseDatabaseOperations.integer_field_ranges
+    low, high = ranges[field.get_internal_type()]
+    if field.primary_key:
+        low, high = 1, min(high, LAST)
+    return partial(read_number, low, high)
+
+
+def read_or_none(read: Callable[[Any], Any], value: Any) -> Any:
+    return None if value is None else read(value)
+
+
+def read_value(read: Callable[[Any], Any], value: Any) -> Any:
+    if value is None:
+        raise ValueError("is empty")
+    return read(value)
+
+
+def read_typed(wanted: type, value: Any) -> Any:
+    if type(value) is not wanted:
+        raise ValueError(f"is not of type {wanted.__name__}")
+    return value
+
+
+def read_number(low: int, high: int, value: Any) -> int:
+    if not low <= read_typed(int, value) <= high:
+        raise ValueError(f"is not between {low} and {high}")
+    return int(value)
+
+
+def read_text(most: int | None, choices: set[str], value: Any) -> str:
+    if NEVER.search(read_typed(str, value)):
+        raise ValueError("holds what is no text")
+    if most and len(value) > most:
+        raise ValueError(f"has more than {most} characters")
+    if choices and value not in choices:
+        raise ValueError(f"is none of {', '.join(sorted(choices))}")
+    return str(value)
+
+
+def read_bytes(most: int | None, value: Any) -> bytes:
+    found = bytes.fromhex(read_typed(str, value))
+    if most and len(found) > most:
+        raise ValueError(f"has more than {most} bytes")
+    return found
+
+
+def read_moment(value: Any) -> datetime:
+    try:
+        found = datetime.fromisoformat(read_typed(str, value))
+    except ValueError as error:
+        raise ValueError("is no date like 2026-01-31T12:00:00+00:00") from error
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def default(field: Any) -> Callable[[], Any]:
+    """Return the function that makes the value of what an older archive lacks."""
+    if field.has_default():
+        return field.get_default
+    if field.null or field.primary_key:
+        return lambda: None
+    return str if field.blank else lack
+
+
+def lack() -> Any:
+    raise ValueError("is missing")
+
+
+def unlimited() -> Any:
+    """Return a context in which a query may take the time it needs."""
+    limited: Any = connection
+    return nullcontext() if limited.vendor == "sqlite" else limited.without_limit()
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Let all queries see the wall as it is now, while others write."""
+    if connection.in_atomic_block:
+        yield
+    elif connection.vendor == "postgresql":
+        with unlimited(), transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            yield
+    else:
+        with connection.cursor() as cursor:
+            # Not atomic(), which takes the write lock.
+            cursor.execute("BEGIN")
+            try:
+                yield
+            finally:
+                cursor.execute("ROLLBACK")
+
+
+def write_all(
+    writer: Writer,
+    rows: Iterable[models.QuerySet[Any]],
+    told: Callable[[int], Any] = id,
+) -> None:
+    """Write an archive of these rows."""
+    queries = list(rows)
+    writer.begin([str(query.model._meta.model_name) for query in queries])
+    for query in queries:
+        Table(query.model, query.db).write(writer, query, told)
+    writer.end()
