@@ -1,0 +1,121 @@
+"""Messages that come from a file: which are new, and into the table with them."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from django.db import DataError, IntegrityError, transaction
+
+from messages_app import text, wall_cache
+from messages_app.archive.lines import BadRow, Line
+from messages_app.archive.tables import Table
+from messages_app.models import CONTENT_CEILING, Message
+
+TABLE = Table(Message)
+NAMES = list(TABLE.fields)
+ID, DIGEST = NAMES.index("id"), NAMES.index("post_digest")
+
+
+class Arrival(NamedTuple):
+    line: Line
+    values: tuple[Any, ...]
+
+
+def read(line: Line) -> Arrival:
+    """Return the message of the line; raise BadRow with the reason if it is none."""
+    if line.problem:
+        raise BadRow(line.problem)
+    row = dict(line.row)
+    if "id" not in row:
+        for name, clean in [("content", text.clean), ("author_name", text.clean_line)]:
+            if isinstance(row.get(name), str) and not text.find_refused(row[name]):
+                row[name] = clean(row[name])
+    if row.get("status") == Message.Status.HELD and not row.get("waits_since"):
+        row["waits_since"] = row.get("created_at")
+    message = dict(zip(NAMES, TABLE.read(row), strict=True))
+    for name in ("content", "author_name"):
+        if text.find_refused(message[name]):
+            raise BadRow(f"{name} holds characters that cannot be shown")
+    if text.is_blank(message["content"]):
+        raise BadRow("content shows nothing")
+    if len(message["content"]) > CONTENT_CEILING:
+        raise BadRow(f"content has more than {CONTENT_CEILING} characters")
+    if message["id"] is None and message["post_digest"] is None:
+        # Who imports it again finds it by this.
+        parts = [message["content"], message["author_name"], f"{message['created_at']}"]
+        digest = hashlib.sha256(json.dumps(parts).encode()).digest()
+        message["post_digest"] = digest
+    return Arrival(line, tuple(message.values()))
+
+
+class Store:
+    """Puts messages into the table, each once; counts them, and tells of those refused."""
+
+    def __init__(self, refuse: Callable[[Line, str], None], *, is_rehearsal: bool):
+        self.refuse, self.is_rehearsal = refuse, is_rehearsal
+        self.added = self.known = 0
+
+    def put(self, arrivals: list[Arrival]) -> None:
+        """Store those that are not there yet: all that can be, or none if it fails."""
+        try:
+            with transaction.atomic():
+                new, conflicts = self.sort(arrivals)
+                if not self.is_rehearsal:
+                    insert([arrival.values for arrival in new])
+        except (IntegrityError, DataError) as error:
+            # A row that only the table knows to be wrong, or one that came meanwhile.
+            half = len(arrivals) // 2
+            if half:
+                self.put(arrivals[:half])
+                self.put(arrivals[half:])
+            else:
+                self.refuse(arrivals[0].line, str(error).partition("\n")[0])
+            return
+        self.added += len(new)
+        self.known += len(arrivals) - len(new) - len(conflicts)
+        for arrival, reason in conflicts:
+            self.refuse(arrival.line, reason)
+
+    def sort(
+        self, arrivals: list[Arrival]
+    ) -> tuple[list[Arrival], list[tuple[Arrival, str]]]:
+        """Return what is new, and what cannot come beside what is there."""
+        numbers = [arrival.values[ID] for arrival in arrivals if arrival.values[ID]]
+        rows = Message.objects.values_list(*NAMES).order_by()
+        there = {row[ID]: row for row in rows.filter(pk__in=numbers)}
+        digests = [a.values[DIGEST] for a in arrivals if a.values[DIGEST]]
+        rows = Message.objects.values_list("post_digest", "id").order_by()
+        posted: dict[Any, Any] = dict(rows.filter(post_digest__in=digests))
+        new, conflicts = [], []
+        for arrival in arrivals:
+            number, digest = arrival.values[ID], arrival.values[DIGEST]
+            if number in there:
+                if there[number] != arrival.values:
+                    reason = f"another message has number {number}"
+                    conflicts.append((arrival, reason))
+                continue
+            if digest in posted:
+                if number is not None:
+                    reason = f"it is there already, as number {posted[digest]}"
+                    conflicts.append((arrival, reason))
+                continue
+            new.append(arrival)
+            if number is not None:
+                there[number] = arrival.values
+            if digest is not None:
+                posted[digest] = number
+        return new, conflicts
+
+
+def insert(rows: list[tuple[Any, ...]]) -> None:
+    """Store messages, and let the wall show them."""
+    for part in (
+        [row for row in rows if row[ID] is not None],
+        [row for row in rows if row[ID] is None],
+    ):
+        if part:
+            TABLE.keep_numbers(max(row[ID] or 0 for row in part) or None)
+            TABLE.insert(part)
+    if rows:
+        transaction.on_commit(wall_cache.forget_for_good)

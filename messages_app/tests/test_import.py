@@ -1,0 +1,332 @@
+"""What an operator gets from `import_messages`."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from datetime import UTC, datetime
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from config.tests.environment import bare
+from messages_app.archive import tables
+from messages_app.models import Message
+from messages_app.tests.test_export import Terminal, export, manage, rows
+from messages_app.tests.test_server import ROOT
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Return a function that makes a file of this text."""
+
+    def make(text, name="wall"):
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return str(path)
+
+    return make
+
+
+@pytest.fixture
+def take(django_capture_on_commit_callbacks):
+    """Return a function that imports a file and gives the status and what is told."""
+
+    def run(path, **options):
+        said, told = StringIO(), options.pop("stderr", StringIO())
+        try:
+            with django_capture_on_commit_callbacks(execute=True):
+                call_command(
+                    "import_messages", path, stdout=said, stderr=told, **options
+                )
+        except CommandError as error:
+            return error.returncode, str(error)
+        return 0, said.getvalue()
+
+    return run
+
+
+def rejected(path):
+    with open(f"{path}.rejected.jsonl") as lines:
+        return [json.loads(line) for line in lines]
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+def test_what_was_exported_comes_back_as_it_was(three_messages, file, take, kind):
+    before = export(format=kind)[0]
+    Message.objects.all().delete()
+    path = file(before)
+    assert take(path) == (0, "Imported 3 messages; 0 were there already.\n")
+    assert export(format=kind)[0] == before
+    # And twice is once.
+    assert take(path) == (0, "Imported 0 messages; 3 were there already.\n")
+    assert export(format=kind)[0] == before
+
+
+def test_what_comes_later_gets_a_number_of_its_own(
+    three_messages, file, take, make_message
+):
+    path = file(
+        export()[0].replace(
+            f'"id":{three_messages.pk},', f'"id":{three_messages.pk + 500},'
+        )
+    )
+    Message.objects.all().delete()
+    assert take(path)[0] == 3  # it was changed
+    assert make_message("New").pk > three_messages.pk + 500
+
+
+def test_the_wall_shows_what_came(db, page, file, take):
+    page()
+    take(file("text,date\nFrom elsewhere,2026-01-31\n"))
+    assert "From elsewhere" in page()
+
+
+def test_csv_needs_no_more_than_text_and_date(db, file, take):
+    path = file(
+        "\ufeffDate;Text\n".replace(";", ",")
+        + '2026-01-31,"Zwei\nZeilen"\n2026-01-31T12:00+01:00,cafe\u0301 \n'
+    )
+    assert take(path) == (0, "Imported 2 messages; 0 were there already.\n")
+    first, second = Message.objects.order_by("created_at")
+    assert first.content == "Zwei\nZeilen"
+    assert second.content == "café"  # cleaned, as a post is
+    assert second.created_at == datetime(2026, 1, 31, 11, tzinfo=UTC)
+    assert take(path) == (0, "Imported 0 messages; 2 were there already.\n")
+
+
+def test_rows_that_cannot_be_read_are_told_and_the_others_come(db, file, take):
+    path = file(
+        b"text,date,status\n"
+        b"Good,2026-01-31,\n"
+        b"No date,soon,\n"
+        b"Bell \x07,2026-01-31,\n"
+        b"Latin \xe9,2026-01-31,\n"
+        b",2026-01-31,\n"
+        b"\xe2\x80\x8b,2026-01-31,\n"
+        b"Strange,2026-01-31,shown\n"
+        b"Short\n"
+        b'"Un"quoted,2026-01-31,\n'
+        + b"L" * 10_001
+        + b",2026-01-31,\nGood too,2026-01-31,held\n"
+    )
+    status, told = take(path)
+    assert status == 3
+    assert told == (
+        "Imported 2 messages; 0 were there already. "
+        f"9 rows were rejected: see {path}.rejected.jsonl."
+    )
+    assert [(row["line"], row["reason"]) for row in rejected(path)] == [
+        (3, "created_at is no date like 2026-01-31T12:00:00+00:00"),
+        (4, "content holds characters that cannot be shown"),
+        (5, "content holds what is no text"),
+        (6, "content is missing"),
+        (7, "content shows nothing"),
+        (8, "status is none of held, hidden, published, withdrawn"),
+        (9, "it has 1 cells, not 3"),
+        (10, "it is no CSV: ',' expected after '\"'"),
+        (11, "content has more than 10000 characters"),
+    ]
+    assert rejected(path)[0]["row"] == "No date,soon,"
+    assert stat.S_IMODE(os.stat(f"{path}.rejected.jsonl").st_mode) == 0o600
+    assert {message.content for message in Message.objects.all()} == {
+        "Good",
+        "Good too",
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ('"First"', '"First', "it is no JSON"),
+        ('"First"', "[" * 100_000, "it is no JSON"),
+        ('"First"', '"\\ud800"', "content holds what is no text"),
+        ('"First"', "7", "content is not of type str"),
+        ('"First"', "null", "content is empty"),
+        ('"is_kept":false', '"is_kept":0', "is_kept is not of type bool"),
+        ('"report_count":0', f'"report_count":{10**30}', "report_count is not betw"),
+        ('"author_name":""', '"author":""', "this wall's table message has no author"),
+        ('"sender":null', '"sender":"xy"', "sender non-hexadecimal number found"),
+    ],
+)
+def test_each_wrong_value_is_told(three_messages, file, take, old, new, reason):
+    path = file(export()[0].replace(old, new, 1))
+    status, told = take(path)
+    assert status == 3
+    assert "its checksum does not fit" in told
+    (row,) = rejected(path)
+    assert row["reason"].startswith(reason)
+    assert row["line"] == 3
+
+
+def test_another_message_of_that_number_stays(three_messages, file, take):
+    path = file(export()[0])
+    Message.objects.filter(pk=three_messages.pk).update(content="Edited since")
+    status, told = take(path)
+    assert status == 3
+    assert told.startswith("Imported 0 messages; 2 were there already. 1 rows were rej")
+    assert (
+        rejected(path)[0]["reason"] == f"another message has number {three_messages.pk}"
+    )
+    three_messages.refresh_from_db()
+    assert three_messages.content == "Edited since"
+
+
+def test_a_post_that_is_there_is_not_doubled_under_another_number(
+    three_messages, file, take
+):
+    text = export(status="held")[0]
+    number = rows(text)[0]["id"]
+    status, _ = take(path := file(text.replace(f'"id":{number}', '"id":999')))
+    assert status == 3
+    assert rejected(path)[0]["reason"] == f"it is there already, as number {number}"
+
+
+def test_what_only_the_table_refuses_is_rejected_alone(
+    three_messages, file, take, monkeypatch
+):
+    text = export()[0]
+    Message.objects.all().delete()
+    monkeypatch.setattr("messages_app.archive.arrivals.CONTENT_CEILING", 20_000)
+    path = file(text.replace('"First"', f'"{"L" * 10_001}"'))
+    assert take(path)[1].startswith("Imported 2 messages; 0 were there")
+    assert "message_content_under_ceiling" in rejected(path)[0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda text: text[: text.rindex("{")], "its last line is missing"),
+        (lambda text: text.replace("First", "Thirst"), "its checksum does not fit"),
+        (lambda text: text + "{}\n", "The file goes on after its end"),
+    ],
+)
+def test_a_damaged_file_is_told_and_what_was_read_stays(
+    three_messages, file, take, damage, told
+):
+    text = damage(export()[0])
+    Message.objects.all().delete()
+    status, said = take(file(text))
+    assert status == 3
+    assert said.startswith("Imported 3 messages;")
+    assert told in said
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "The file is empty."),
+        ("Dear diary\n", "No message has 'dear diary'"),
+        ("text\nHello\n", "The first line names no column 'date'."),
+        ("{}\n", "This is no file of a message wall."),
+        ('{"format":"message-wall","version":2}\n', "A newer message wall wrote this"),
+        (
+            '{"format":"message-wall","version":1,"tables":["message","rule"]}\n',
+            "This is a backup of a whole wall: see restore.",
+        ),
+        (b"\x1f\x8bno", "The file is cut off or damaged."),
+    ],
+)
+def test_what_is_no_export_is_told_in_a_sentence(db, file, take, text, told):
+    status, said = take(file(text))
+    assert status == 1
+    assert told in said
+
+
+def test_a_file_that_is_not_there_is_told(db, take):
+    assert take("/nowhere") == (1, "/nowhere: No such file or directory.")
+
+
+def test_standard_input_needs_a_place_for_rejected_rows(db, take):
+    assert take("-") == (1, "Name a file for rejected rows: --rejected FILE.")
+
+
+def test_a_dry_run_stores_nothing(db, file, take):
+    path = file("text,date\nHello,2026-01-31\nHello,soon\n")
+    status, told = take(path, dry_run=True)
+    assert status == 3
+    assert told.startswith("Would import 1 messages; 0 were there already. 1 rows")
+    assert not Message.objects.exists()
+
+
+def test_a_terminal_is_shown_a_bar_and_a_pipe_is_not(db, file, take):
+    path, terminal, pipe = file("text,date\nHello,2026-01-31\n"), Terminal(), StringIO()
+    take(path, stderr=terminal)
+    take(path, stderr=pipe)
+    assert "100%|" in terminal.getvalue()
+    assert pipe.getvalue() == ""
+
+
+def test_an_interrupted_import_has_whole_chunks(
+    three_messages, file, take, monkeypatch
+):
+    path = file(export()[0])
+    Message.objects.all().delete()
+    monkeypatch.setattr(tables, "CHUNK", 2)
+    insert = tables.Table.insert
+
+    def interrupted(self, rows):
+        insert(self, rows)
+        if len(rows) == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tables.Table, "insert", interrupted)
+        assert take(path) == (130, "Interrupted.")
+    assert Message.objects.count() == 2
+    assert take(path) == (0, "Imported 1 messages; 2 were there already.\n")
+
+
+@pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="SQLite has no such index"
+)
+def test_words_are_found_after_an_import_into_an_empty_wall(db, file, take):
+    take(file("text,date\nHello,2026-01-31\n"))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT indisvalid FROM pg_index "
+            "WHERE indexrelid = 'message_all_words'::regclass"
+        )
+        assert cursor.fetchone() == (True,)
+
+
+# In a process of its own
+
+
+def test_who_is_killed_leaves_whole_messages_and_the_next_run_the_rest(tmp_path):
+    url = f"sqlite:///{tmp_path}/wall.sqlite3"
+    manage("migrate", "--verbosity", "0", url=url)
+    lines = [f"Message {number},2026-01-31" for number in range(20_000)]
+    text = "\n".join(["text,date", *lines, ""])
+    command = [sys.executable, "manage.py", "import_messages", "-"]
+    importing = subprocess.Popen(
+        [*command, "--rejected", str(tmp_path / "rejected")],
+        cwd=ROOT,
+        env=bare(DATABASE_URL=url),
+        stdin=subprocess.PIPE,
+        text=True,
+    )
+    # It waits for the rest, which does not come.
+    importing.stdin.write(text[: len(text) // 2])
+    importing.stdin.flush()
+    importing.send_signal(signal.SIGKILL)
+    importing.wait()
+    importing.stdin.close()
+    path = tmp_path / "wall.csv"
+    path.write_text(text)
+    ran = manage("import_messages", str(path), url=url)
+    assert ran.returncode == 0, ran.stderr
+    again = manage("import_messages", str(path), url=url)
+    assert again.stdout == "Imported 0 messages; 20,000 were there already.\n"
+
+
+def test_who_only_has_the_help_knows_enough(db):
+    ran = manage("import_messages", "--help", url="sqlite:////nowhere/wall.sqlite3")
+    told = " ".join(ran.stdout.split())
+    assert "Read messages from a file of export_messages, or CSV with text" in told
+    assert "--dry-run only say what it would do" in told
+    assert "beside the file, as its name with .rejected.jsonl" in told
