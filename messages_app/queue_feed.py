@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 from messages_app import feed
-from messages_app.models import Message
+from messages_app.models import Message, in_words
 from messages_app.moderation.notices import moderators
 
 MOST_ENTRIES = 50
@@ -63,7 +63,5 @@ def render(address: str) -> bytes:
 
 def reason(message: Message) -> str:
     """Return why a moderator is to look at the message."""
-    if message.reason in Message.Reason.values:
-        return str(Message.Reason(message.reason).label)
-    written = feed.NOT_XML.sub("\ufffd", message.reason)
+    written = feed.NOT_XML.sub("\ufffd", in_words(message.reason))
     return written or _("It waits for a moderator.")

@@ -12,7 +12,7 @@ from django.core import signing
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from messages_app.models import Message
+from messages_app.models import Message, in_words
 from messages_app.pagination import Cursor
 
 signer = signing.Signer(salt="messages_app.receipt", sep=".")
@@ -83,10 +83,7 @@ class Receipt:
         """Why it is in that state, in a sentence; empty where there is no more to say."""
         if self.message.status == Message.Status.WITHDRAWN:
             return ""
-        written = self.message.reason
-        if written in Message.Reason.values:
-            return str(Message.Reason(written).label)
-        return written or {
+        return in_words(self.message.reason) or {
             Message.Status.HELD: _(
                 "It shows on the wall once a moderator publishes it."
             ),

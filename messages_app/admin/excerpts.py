@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext, ngettext
 
-from messages_app.models import Message
+from messages_app.models import Message, in_words
 
 MANY = 100  # other messages of a sender: more are not counted
 
@@ -19,9 +19,8 @@ def short(content: str) -> str:
 
 
 def reason(reason: str) -> str:
-    """Return the reason in words, whether a rule gave it or a moderator."""
-    is_code = reason in Message.Reason.values
-    return str(Message.Reason(reason).label) if is_code else reason or "–"
+    """Return the reason in words, or a dash where none was given."""
+    return in_words(reason) or "–"
 
 
 def links(messages: Iterable[Message]) -> SafeString | str:

@@ -17,6 +17,8 @@ from messages_app.models.moderation import (
     ModerationEvent,
     Notice,
     Rule,
+    ValveReason,
+    in_words,
 )
 from messages_app.models.wall import Mode, PageViewTotal, SenderSalt, WallState
 
@@ -36,7 +38,9 @@ __all__ = [
     "Report",
     "Rule",
     "SenderSalt",
+    "ValveReason",
     "WallState",
     "check_content_length",
     "check_name_length",
+    "in_words",
 ]

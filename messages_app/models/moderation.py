@@ -28,6 +28,19 @@ class Act(models.TextChoices):
     UNDO = "undo", _("Undone")
 
 
+class ValveReason(models.TextChoices):
+    """Why the flood valve changed the wall's mode."""
+
+    FLOOD = "flood", _("Very many messages came within a minute.")
+    CALM = "calm", _("The flood is over.")
+
+
+def in_words(reason: str) -> str:
+    """Return a reason in words: a rule's, the flood valve's, or as a person wrote it."""
+    told = dict([*Message.Reason.choices, *ValveReason.choices])
+    return str(told.get(reason, reason))
+
+
 class ModerationBatch(models.Model):
     """One act on one message or on thousands: who did it and why; it can be undone."""
 

@@ -12,8 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from messages_app import languages
-from messages_app.models import Act, Message, Mode, ModerationBatch, ModerationEvent
-from messages_app.moderation import valve
+from messages_app.models import Act, Mode, ModerationBatch, ModerationEvent, in_words
 
 PAGE_SIZE = 50  # entries
 
@@ -48,7 +47,7 @@ def entry(batch: ModerationBatch) -> Entry:
     undone = batch.undoes
     done = describe((undone or batch).act, batch.message_count, batch.mode)  # type: ignore[attr-defined]  # annotated
     what = _("Undone: %(what)s") % {"what": done} if undone else done
-    reason = sentence((undone or batch).reason)
+    reason = in_words((undone or batch).reason)
     return Entry(batch.pk, batch.created_at, what, reason)
 
 
@@ -81,13 +80,3 @@ DONE: dict[str, Callable[[int], str]] = {
         count,
     ),
 }
-
-
-def sentence(reason: str) -> str:
-    """Return the reason in words: a rule's, or as a moderator wrote it."""
-    if reason in Message.Reason.values:
-        return str(Message.Reason(reason).label)
-    return {
-        valve.FLOOD: _("Very many messages came within a minute."),
-        valve.CALM: _("The flood is over."),
-    }.get(reason, reason)

@@ -10,10 +10,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from messages_app.models import Mode, ModerationEvent, WallState
+from messages_app.models import Mode, ModerationEvent, ValveReason, WallState
 from messages_app.moderation import record
 
-FLOOD, CALM = "flood", "calm"  # the reasons that are recorded
+FLOOD, CALM = ValveReason.FLOOD, ValveReason.CALM
 # While a flood lasts, that it does is written down so often at most, not at each post.
 RENEW_SECONDS = 10
 

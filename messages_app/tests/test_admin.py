@@ -804,6 +804,11 @@ def test_acts_are_listed_newest_first_with_who_and_why(admin_client, make_messag
     assert 'field-undone">yes' in html
 
 
+def test_what_the_flood_valve_did_is_listed_in_words(admin_client, db):
+    record.valve_moved("open", "all", "flood")
+    assert "Very many messages came within a minute." in admin_client.get(ACTS).text
+
+
 def test_an_act_has_a_page_with_its_messages_and_its_undo(
     admin_client, make_message, undo_in
 ):
