@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib.admin import helpers
 from django.core.exceptions import ValidationError
+from django.http import QueryDict
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -14,6 +15,17 @@ from messages_app import text
 from messages_app.forms import TextForm, VisitorTextField
 from messages_app.models import Message
 from messages_app.pagination import LARGEST_ID
+
+
+def sent_again(data: QueryDict, *without: str) -> list[tuple[str, str]]:
+    """Return the fields of a form, for one that sends them again."""
+    return [
+        (name, str(value))
+        for name, values in data.lists()
+        for value in values
+        if name not in ("csrfmiddlewaretoken", *without)
+    ]
+
 
 USUAL_REASONS = [
     _("Spam"),
@@ -73,6 +85,7 @@ class ActionForm(helpers.ActionForm):
         initial="7",
         coerce=lambda days: timedelta(days=int(days)),
     )
+    is_confirmed = forms.BooleanField(required=False)
     # What came or changed later, nobody has seen.
     shown_at = MomentField(
         widget=forms.HiddenInput,

@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib import messages as notices
 from django.contrib.admin import helpers
-from django.contrib.admin.views.main import PAGE_VAR
+from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR
 from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, QuerySet
 from django.http import (
@@ -25,7 +25,7 @@ from django.utils.translation import gettext_lazy as _
 
 from messages_app import languages, search
 from messages_app.admin import batches, excerpts, filters, progress
-from messages_app.admin.decisions import ActionForm, StatusForm
+from messages_app.admin.decisions import ActionForm, StatusForm, sent_again
 from messages_app.admin.lists import UncountedChangeList, WrittenByTheWall
 from messages_app.forms import SearchForm
 from messages_app.models import (
@@ -40,6 +40,10 @@ from messages_app.moderation import acts, authors
 from messages_app.templatetags.wall import machine_time, moment
 
 MOST_EVENTS = 500  # of one message, that its history shows
+MOST_UNASKED = (
+    1_000  # messages that match a list: for more it is asked whether all are meant
+)
+MOST_COUNTED = 10_000
 
 
 class MessageChangeList(UncountedChangeList):
@@ -185,12 +189,36 @@ class MessageAdmin(WrittenByTheWall):
             return None
         asked = form.cleaned_data
         chosen = queryset.as_seen(asked.pop("shown_at"))
+        is_confirmed = asked.pop("is_confirmed")
         if not asked.pop("select_across"):
             chosen = chosen.filter(pk__in=form.ticked())
+        elif not is_confirmed and (question := self.question(request, chosen)):
+            return question
         act: Any = self.get_actions(request)[asked.pop("action")][0]
         asked["actor"] = request.user.get_username()
         done = act(self, request, chosen, **asked)
         return progress.run(request, done, back=back_to_list(request))
+
+    def question(self, request: HttpRequest, chosen: Any) -> HttpResponse | None:
+        """Return a page that asks whether all of these are meant, if they are many."""
+        count = chosen.order_by()[: MOST_COUNTED + 1].count()
+        is_narrow = {*request.GET} & {SEARCH_VAR, *filters.ALLOWED} - {"status"}
+        if not count or (is_narrow and count <= MOST_UNASKED):
+            return None
+        act = dict(self.get_action_choices(request))[request.POST["index"]]
+        context = {
+            **self.admin_site.each_context(request),
+            "title": act,
+            "count": languages.number(min(count, MOST_COUNTED)),
+            "is_more": count > MOST_COUNTED,
+            "is_narrow": is_narrow,
+            "reason": request.POST.get("reason"),
+            "sent": sent_again(request.POST, "is_confirmed"),
+            "back": back_to_list(request),
+            "opts": self.opts,
+        }
+        template = "admin/messages_app/message/question.html"
+        return TemplateResponse(request, template, context)
 
     @admin.action(permissions=["change"], description=_("Publish, or keep"))
     def publish(

@@ -15,6 +15,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from messages_app.admin.decisions import sent_again
 from messages_app.admin.lists import UncountedAdmin
 from messages_app.models import Rule
 from messages_app.moderation.acts import LONGEST_BAN
@@ -129,12 +130,7 @@ class RuleAdmin(UncountedAdmin):
         return form if form.is_valid() and not form.is_rehearsed else None
 
     def show_rehearsal(self, request: HttpRequest, form: RuleForm) -> HttpResponse:
-        sent = [
-            (name, value)
-            for name, values in request.POST.lists()
-            for value in values
-            if name not in ("csrfmiddlewaretoken", "rehearsed")
-        ]
+        sent = sent_again(request.POST, "rehearsed", "_change")
         found = rehearse(form.instance)
         if not request.user.has_perm("messages_app.view_message"):
             found.newest = []

@@ -47,6 +47,7 @@ def act(admin_client, django_capture_on_commit_callbacks):
         seen = shown_at(admin_client.get(at).text)
         form = {"index": action, "shown_at": seen, "days": "7"}
         form["_selected_action"] = [m.pk for m in messages]
+        form["is_confirmed"] = "on"  # asked for all that match, see below
         with django_capture_on_commit_callbacks(execute=True):
             return admin_client.post(at, form | more, follow=True)
 
@@ -237,6 +238,44 @@ def test_all_that_matches_can_be_acted_on_without_a_tick(act, make_message, page
     assert "spam" not in page()
 
 
+@pytest.mark.parametrize("at", [LIST, ALL, f"{LIST}?status=held", f"{LIST}?q=h"])
+def test_all_of_a_list_that_nothing_narrows_down_is_done_after_a_question(
+    act, admin_client, make_message, at
+):
+    for number in range(3):
+        make_message(f"h {number}", status="held")
+    asked = {"select_across": "on", "is_confirmed": "", "reason": "<Spam>"}
+    html = act("hide", at=at, **asked).text
+    if "q=" in at:
+        assert "You hid 3 messages." in html
+        return
+    assert "<h1>Hide</h1>" in html
+    assert "Messages that match this list: 3." in html
+    assert "No search and no filter narrows it down." in html
+    assert "&lt;Spam&gt;" in html
+    assert not ModerationBatch.objects.exists()
+    form = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', html))
+    form["reason"] = "Spam"
+    html = admin_client.post(at, form | {"is_confirmed": "on"}, follow=True).text
+    assert "You hid 3 messages. (Spam)" in html
+
+
+def test_many_messages_are_counted_to_a_bound_and_asked_about(
+    act, make_message, monkeypatch
+):
+    from messages_app.admin import messages
+
+    monkeypatch.setattr(messages, "MOST_UNASKED", 1)
+    monkeypatch.setattr(messages, "MOST_COUNTED", 2)
+    for number in range(3):
+        make_message(f"spam {number}", sender=A)
+    at = f"{LIST}?sender={A.hex()}"
+    html = act("ban", at=at, select_across="on", is_confirmed="").text
+    assert "<strong>More than 2 messages</strong> match this list." in html
+    assert "No search and no filter" not in html
+    assert not ModerationBatch.objects.exists()
+
+
 @pytest.mark.parametrize("scope", ["ticked", "all"])
 def test_what_came_or_changed_since_the_page_was_shown_is_left(
     admin_client, make_message, scope
@@ -248,7 +287,7 @@ def test_what_came_or_changed_since_the_page_was_shown_is_left(
     Message.objects.filter(pk=reported.pk).update(waits_since=DatabaseNow())
     late = make_message("came later", status="held")
     if scope == "all":
-        form["select_across"] = "on"
+        form |= {"select_across": "on", "is_confirmed": "on"}
     form["_selected_action"] = [m.pk for m in (seen, edited, reported, late)]
     html = admin_client.post(LIST, form, follow=True).text
     assert "You published 1 message." in html

@@ -207,7 +207,13 @@ def test_fifty_thousand_are_hidden_from_the_list_and_given_back(client):
     client.force_login(User.objects.create_superuser("root"))
     before = state()
     html = client.get(f"{LIST}?status=all").text
-    form = {"index": "hide", "select_across": "on", "days": "7", "reason": "Flood"}
+    form = {
+        "index": "hide",
+        "select_across": "on",
+        "is_confirmed": "on",
+        "days": "7",
+        "reason": "Flood",
+    }
     form["shown_at"] = re.search(r'name="shown_at" value="([^"]+)"', html)[1]
     response = client.post(f"{LIST}?status=all", form)
     html = b"".join(response.streaming_content).decode()
