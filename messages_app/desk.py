@@ -18,6 +18,7 @@ class Desk(admin.AdminSite):
     site_header = site_title = settings.WALL_TITLE
     login_form = sign_in.SignInForm
     login_template = "admin/sign_in.html"
+    enable_nav_sidebar = False  # the lists need the room
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Return whether this is staff, and by a second factor where one is asked for."""

@@ -64,9 +64,6 @@ class UncountedAdmin(admin.ModelAdmin):
     # table.
     questions: Mapping[str, Callable[[str], Any]] = {}
 
-    class Media:
-        css = {"all": ["messages_app/admin.css"]}
-
     def get_changelist(
         self, request: HttpRequest, **kwargs: Any
     ) -> type[UncountedChangeList]:

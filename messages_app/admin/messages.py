@@ -20,7 +20,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.timesince import timesince
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from messages_app import languages, search
@@ -35,6 +35,7 @@ from messages_app.models import (
     MessageQuerySet,
     ModerationEvent,
     Report,
+    in_words,
 )
 from messages_app.moderation import acts, authors
 from messages_app.templatetags.wall import machine_time, moment
@@ -85,7 +86,7 @@ class ReportInline(admin.TabularInline):
 
 @admin.register(Message)
 class MessageAdmin(WrittenByTheWall):
-    list_display = ["excerpt", "author", "state", "report_count", "age", "sent_by"]
+    list_display = ["excerpt", "author", "state", "age", "sent_by"]
     list_filter = [
         filters.StatusFilter,
         filters.PostedFilter,
@@ -356,9 +357,14 @@ class MessageAdmin(WrittenByTheWall):
 
     @admin.display(description=_("status"))
     def state(self, message: Message) -> SafeString:
-        told = excerpts.reason(message.reason) if message.reason else ""
-        line = '{}<br><span class="quiet">{}</span>'
-        return format_html(line, message.get_status_display(), told)
+        told = [in_words(message.reason)] if message.reason else []
+        if count := message.report_count:
+            reports = ngettext(
+                "%(count)s report by visitors.", "%(count)s reports by visitors.", count
+            )
+            told.append(reports % {"count": languages.number(count)})
+        lines = format_html_join("", '<br><span class="quiet">{}</span>', zip(told))
+        return format_html("{}{}", message.get_status_display(), lines)
 
     @admin.display(description=_("reason"))
     def why(self, message: Message) -> str:

@@ -138,7 +138,6 @@ class RuleAdmin(UncountedAdmin):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": _("What this rule would have caught"),
-            "media": self.media,
             "rule": form.instance,
             "rehearsal": found,
             "sent": [*sent, ("rehearsed", form.signature)],

@@ -100,7 +100,9 @@ def test_the_desk_opens_with_what_waits_longest_waiting_first(
     )
     html = admin_client.get(LIST).text
     assert html.index("reported first") < html.index(">held<")
+    assert "<h1>Waiting for a decision</h1>" in html
     assert "It holds many links." in html
+    assert "2 reports by visitors." in html
     assert "nothing to decide" not in html
 
 
