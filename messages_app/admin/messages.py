@@ -203,7 +203,7 @@ class MessageAdmin(WrittenByTheWall):
     def question(self, request: HttpRequest, chosen: Any) -> HttpResponse | None:
         """Return a page that asks whether all of these are meant, if they are many."""
         count = chosen.order_by()[: MOST_COUNTED + 1].count()
-        is_narrow = {*request.GET} & {SEARCH_VAR, *filters.ALLOWED} - {"status"}
+        is_narrow = {*request.GET} & {SEARCH_VAR, *filters.QUESTIONS} - {"status"}
         if not count or (is_narrow and count <= MOST_UNASKED):
             return None
         act = dict(self.get_action_choices(request))[request.POST["index"]]

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib import messages as notices
 from django.db import Error
+from django.db.models import Count, Max
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -16,10 +17,12 @@ from django.http import (
     StreamingHttpResponse,
 )
 from django.template.loader import render_to_string
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import get_language, gettext, ngettext, override
 
 from messages_app import languages
-from messages_app.models import Act, ModerationBatch
+from messages_app.models import Act, ModerationBatch, WallState
 from messages_app.moderation.acts import MOST_SENDERS, Progress, TooManySenders
 from messages_app.moderation.undo import CannotUndo
 
@@ -141,26 +144,47 @@ def failure(error: Exception, batch: ModerationBatch | None) -> str:
 
 
 def is_worth_undoing(batch: ModerationBatch) -> bool:
-    return batch.can_be_undone and bool(batch.message_count or batch.act == Act.BAN)
+    is_of_wall = batch.act in (Act.BAN, Act.MODE)
+    return batch.can_be_undone and bool(batch.message_count or is_of_wall)
+
+
+def unfinished(batch: ModerationBatch) -> str:
+    """Return that an act has not reached its end, with the next step; else nothing."""
+    if not batch.is_unfinished:
+        return ""
+    told = gettext(
+        "This act was broken off before its end, or still goes on: %(count)s done. Do "
+        "it again, or undo it."
+    )
+    return told % {"count": languages.number(batch.message_count)}
+
+
+def banned(batch: ModerationBatch) -> str:
+    """Return how many senders an act keeps out, and until when."""
+    bans = batch.bans.aggregate(count=Count("pk"), until=Max("expires_at"))
+    if not bans["count"]:
+        return gettext("Its bans are over or lifted.")
+    told = ngettext(
+        "%(count)s sender is banned until %(time)s.",
+        "%(count)s senders are banned until %(time)s.",
+        bans["count"],
+    )
+    time = date_format(localtime(bans["until"]), "DATETIME_FORMAT")
+    return told % {"count": languages.number(bans["count"]), "time": time}
 
 
 def sentence(batch: ModerationBatch) -> str:
     """Return what the moderator did by this act."""
     count = batch.message_count
+    hid = ngettext("You hid %(count)s message.", "You hid %(count)s messages.", count)
     told = {
         Act.PUBLISH: ngettext(
             "You published %(count)s message.",
             "You published %(count)s messages.",
             count,
         ),
-        Act.HIDE: ngettext(
-            "You hid %(count)s message.", "You hid %(count)s messages.", count
-        ),
-        Act.BAN: ngettext(
-            "You banned the senders and hid %(count)s message.",
-            "You banned the senders and hid %(count)s messages.",
-            count,
-        ),
+        Act.HIDE: hid,
+        Act.BAN: hid,
         Act.EDIT: gettext("You edited a message."),
         Act.UNDO: ngettext(
             "Undone: %(count)s message is as it was before.",
@@ -168,7 +192,14 @@ def sentence(batch: ModerationBatch) -> str:
             count,
         ),
     }.get(Act(batch.act), str(Act(batch.act).label))
+    if Act.MODE in (batch.act, batch.undoes and batch.undoes.act):
+        mode = WallState.objects.current().get_effective_mode().label
+        return gettext("The wall's mode is now: %(mode)s.") % {"mode": mode}
     told %= {"count": languages.number(count)}
+    if batch.act == Act.BAN:
+        told += " " + banned(batch)
+    if note := unfinished(batch):
+        told += " " + note
     if batch.skipped_count:
         left = ngettext(
             "%(count)s was left as it is: a later act stands on it.",

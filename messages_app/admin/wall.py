@@ -13,7 +13,8 @@ from django.urls import path
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from messages_app.models import Mode, WallState
+from messages_app.admin import batches, progress
+from messages_app.models import Act, Mode, WallState
 from messages_app.moderation import acts
 
 
@@ -70,6 +71,14 @@ class WallStateAdmin(admin.ModelAdmin):
             raise PermissionDenied
         row = WallState.objects.current()
         return redirect("admin:messages_app_wallstate_change", row.pk)
+
+    def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Offer to undo the switch of the mode, if that is what was done last."""
+        act = batches.latest_of(request.user)
+        if act and act.act == Act.MODE:
+            told = {"batch": act, "sentence": progress.sentence(act)}
+            kwargs["extra_context"] = told | {"back": request.path}
+        return super().change_view(request, *args, **kwargs)
 
     def formfield_for_dbfield(
         self, db_field: Field, request: HttpRequest, **kwargs: Any

@@ -55,6 +55,8 @@ class ModerationBatch(models.Model):
     message_count = models.PositiveIntegerField(_("messages"), default=0)
     # Of one that undoes: messages on which a later act stands.
     skipped_count = models.PositiveIntegerField(default=0)
+    # It goes on, or was broken off: its last chunk has not been looked for.
+    is_unfinished = models.BooleanField(default=False, db_default=False, editable=False)
 
     class Meta:
         verbose_name, verbose_name_plural = _("act"), _("acts")

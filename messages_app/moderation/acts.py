@@ -44,14 +44,20 @@ def finish(progress: Progress) -> ModerationBatch:
 
 def publish(messages: MessageQuerySet, *, actor: str) -> Progress:
     """Put the messages on the wall, or keep what visitors reported."""
-    batch = ModerationBatch.objects.create(act=Act.PUBLISH, actor=actor)
+    batch = ModerationBatch(act=Act.PUBLISH, actor=actor, is_unfinished=True)
+    batch.save()
     yield from carry_out(batch, messages, MessageQuerySet.publish)
+    record.end(batch)
 
 
 def hide(messages: MessageQuerySet, *, actor: str, reason: str = "") -> Progress:
     """Take the messages off the wall; the reason is told to their authors."""
-    batch = ModerationBatch.objects.create(act=Act.HIDE, actor=actor, reason=reason)
+    batch = ModerationBatch(
+        act=Act.HIDE, actor=actor, reason=reason, is_unfinished=True
+    )
+    batch.save()
     yield from carry_out(batch, messages, lambda chunk: chunk.hide(reason))
+    record.end(batch)
 
 
 def erase(messages: MessageQuerySet, *, actor: str) -> Progress:
@@ -109,6 +115,9 @@ def hide_all_of(
     senders = list(sent.values_list("sender", flat=True).distinct()[: MOST_SENDERS + 1])
     if len(senders) > MOST_SENDERS:
         raise TooManySenders
+    if not senders:
+        batch.act = Act.HIDE  # what no visitor sent bans nobody
+    batch.is_unfinished = True
     with transaction.atomic():
         batch.save()
         if lasts:
@@ -134,6 +143,7 @@ def hide_all_of(
     for start in range(0, len(senders), 100):
         of_them = Message.objects.filter(sender__in=senders[start : start + 100])
         yield from carry_out(batch, of_them, hide)
+    record.end(batch)
 
 
 def carry_out(

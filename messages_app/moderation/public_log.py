@@ -34,7 +34,8 @@ def read(before: int | None = None) -> tuple[list[Entry], int | None]:
         mode=Subquery(of_wall.values("to_status")[:1])
     )
     # Not an act that came to nothing, nor that something was erased.
-    shown = acts.filter(Q(message_count__gt=0) | Q(mode__isnull=False))
+    is_ban = Q(act=Act.BAN) | Q(undoes__act=Act.BAN)
+    shown = acts.filter(Q(message_count__gt=0) | Q(mode__isnull=False) | is_ban)
     shown = shown.exclude(act=Act.ERASE).select_related("undoes").order_by("-pk")
     if before is not None:
         shown = shown.filter(pk__lt=before)

@@ -40,6 +40,12 @@ def count(batch: ModerationBatch, **more: int) -> None:
     batch.refresh_from_db(fields=list(more))
 
 
+def end(batch: ModerationBatch) -> None:
+    """Write down that an act has reached all that it was meant for."""
+    ModerationBatch.objects.filter(pk=batch.pk).update(is_unfinished=False)
+    batch.is_unfinished = False
+
+
 def held_by_rule(message: Message) -> None:
     """Record that a rule held a post, in the transaction that stores it."""
     ModerationEvent.objects.create(

@@ -34,7 +34,7 @@ def undo(batch: ModerationBatch, *, actor: str) -> Progress:
         raise CannotUndo
     with transaction.atomic():
         undoing = ModerationBatch.objects.create(
-            act=Act.UNDO, actor=actor, undoes=batch
+            act=Act.UNDO, actor=actor, undoes=batch, is_unfinished=True
         )
         batch.bans.all().delete()
         undo_mode(batch, undoing)
@@ -49,8 +49,10 @@ def undo(batch: ModerationBatch, *, actor: str) -> Progress:
                 give_back(chunk, batch, undoing)
         yield undoing
         if not numbers:
-            return
+            break
         rest = of_messages.filter(message_number__lt=numbers[-1])
+    record.end(undoing)
+    record.end(batch)  # broken off or not: there is nothing left to go on with
 
 
 def undo_mode(batch: ModerationBatch, undoing: ModerationBatch) -> None:

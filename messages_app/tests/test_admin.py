@@ -328,7 +328,9 @@ def test_all_of_a_sender_are_hidden_and_the_sender_banned(act, make_message, pag
     make_message("spam two", sender=A)
     make_message("kind", sender=B)
     html = act("ban", one, days="1").text
-    assert "You banned the senders and hid 2 messages." in html
+    assert re.search(
+        r"You hid 2 messages\. 1 sender is banned until \d+ \w+ \d{4}, [\d:]+\.", html
+    )
     ban = Rule.objects.get()
     assert ban.pattern == A.hex()
     assert timedelta(hours=23) < ban.expires_at - timezone.now() < timedelta(days=1)
@@ -348,7 +350,7 @@ def test_one_click_takes_an_act_back(act, undo_in, make_message, page):
     html = act("ban", message, reason="Spam").text
     html = undo_in(html).text
     assert "Undone: 1 message is as it was before." in html
-    assert "You banned" not in html
+    assert "is banned" not in html
     assert "not spam" in page()
     assert not Rule.objects.exists()
 
@@ -396,7 +398,9 @@ def test_a_long_act_is_told_in_the_language_of_who_does_it(slow, act, make_messa
     assert '<html lang="ar" dir="rtl">' in html
 
 
-def test_who_leaves_during_a_long_act_leaves_whole_chunks(slow, act, make_message):
+def test_who_leaves_during_a_long_act_leaves_whole_chunks_and_is_told_so(
+    slow, act, admin_client, undo_in, make_message
+):
     for number in range(5):
         make_message(f"{number}")
     response = act("hide", select_across="on")
@@ -406,6 +410,13 @@ def test_who_leaves_during_a_long_act_leaves_whole_chunks(slow, act, make_messag
     batch = ModerationBatch.objects.get()
     assert (batch.message_count, batch.events.count()) == (4, 4)
     assert Message.objects.filter(status="hidden").count() == 4
+    ModerationBatch.objects.update(created_at=timezone.now() - timedelta(days=1))
+    told = "This act was broken off before its end, or still goes on: 4 done."
+    for address in LIST, ACTS, f"{ACTS}{batch.pk}/change/":
+        assert told in admin_client.get(address).text
+    read(undo_in(admin_client.get(LIST).text))
+    for address in LIST, f"{ACTS}{batch.pk}/change/":
+        assert told not in admin_client.get(address).text
 
 
 @pytest.fixture
@@ -860,7 +871,8 @@ def test_an_act_has_a_page_with_its_messages_and_its_undo(
     assert f'href="{LIST}{message.pk}/change/"' in html
     html = undo_in(html).text
     assert "Undone: 1 message is as it was before." in html
-    assert "This was undone" in html
+    assert "This was undone." in html
+    assert "/undo/" not in html
     undoing = ModerationBatch.objects.first()
     html = admin_client.get(f"{ACTS}{undoing.pk}/change/").text
     assert "/undo/" not in html
@@ -877,6 +889,44 @@ def test_acts_are_never_written_by_hand(admin_client, make_message):
     assert changed.status_code == 403
     assert admin_client.get(f"{ACTS}?actor=x").status_code == 400
     assert admin_client.get(f"{ACTS}{batch.pk}/undo/").status_code == 405
+
+
+def test_an_act_that_a_later_one_stands_on_can_be_undone_again(
+    admin_client, make_message
+):
+    message = make_message()
+    rows = Message.objects.filter(pk=message.pk)
+    batch = acts.finish(acts.hide(rows, actor="mod"))
+    acts.finish(acts.publish(rows, actor="other"))
+    acts.finish(undo(batch, actor="mod"))
+    html = admin_client.get(f"{ACTS}{batch.pk}/change/").text
+    assert "Undone again, the rest follows." in html
+    assert f"/{batch.pk}/undo/" in html
+
+
+def test_the_page_of_a_ban_tells_how_many_senders_and_until_when(
+    admin_client, make_message
+):
+    for sender in A, B:
+        make_message(sender=sender)
+    batch = acts.finish(acts.ban(Message.objects.all(), actor="mod"))
+    address = f"{ACTS}{batch.pk}/change/"
+    assert "2 senders are banned until " in admin_client.get(address).text
+    Rule.objects.all().delete()
+    assert "Its bans are over or lifted." in admin_client.get(address).text
+
+
+def test_what_no_visitor_sent_is_hidden_and_bans_nobody(act, make_message):
+    html = act("ban", make_message()).text
+    assert "You hid 1 message." in html
+    assert "ban" not in re.search(r'class="latest".*?</p>', html, re.DOTALL)[0]
+
+
+def test_the_page_of_a_large_act_says_that_it_shows_the_first(admin_client, db):
+    Message.objects.bulk_create(Message(content=f"{n}") for n in range(101))
+    batch = acts.finish(acts.hide(Message.objects.all(), actor="mod"))
+    html = admin_client.get(f"{ACTS}{batch.pk}/change/").text
+    assert "The first 100 of 101:" in html
 
 
 def test_undo_leads_nowhere_else(admin_client, make_message):

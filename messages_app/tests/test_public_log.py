@@ -44,6 +44,14 @@ def test_it_names_nobody_and_repeats_nothing(make_message, client):
     assert f"/messages/{message.pk}/" not in html
 
 
+def test_a_ban_that_hid_nothing_and_its_undoing_are_told(make_message, entries):
+    make_message(sender=b"s" * 16, status="hidden")
+    batch = acts.finish(acts.ban(Message.objects.all(), actor="mod"))
+    acts.finish(undo(batch, actor="mod"))
+    kept_out = "0 messages hidden, and their senders kept out for a while"
+    assert entries() == [f"Undone: {kept_out}", kept_out]
+
+
 def test_a_rules_code_is_a_sentence(make_message, entries):
     message = make_message()
     record.reported(message, is_held=True)

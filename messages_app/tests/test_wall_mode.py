@@ -71,6 +71,16 @@ def test_switching_the_mode_is_recorded_and_can_be_undone(send):
     assert WallState.objects.get().mode == "risky"
 
 
+def test_a_switch_tells_the_mode_and_is_undone_with_one_click(send, moderator):
+    html = send(mode="all").text
+    assert "The wall&#x27;s mode is now: Hold all until a moderator" in html
+    [address] = re.findall(r'action="([^"]*/undo/)"', html)
+    html = moderator.post(address, {"next": ROW}, follow=True).text
+    assert "The wall&#x27;s mode is now: Hold what looks risky." in html
+    assert "0 messages" not in html
+    assert WallState.objects.get().mode == "risky"
+
+
 def test_a_threshold_is_changed_without_an_act(send):
     send(most_links="5")
     assert WallState.objects.get().most_links == 5
