@@ -46,8 +46,10 @@ def signer(auth: str) -> signing.Signer:
 
 
 def render(address: str) -> bytes:
-    """Return the feed of what waits longest; `address` is the wall's own."""
-    rows = Message.objects.waiting().only("id", "reason", "report_count", "waits_since")
+    """Return the feed of what waits, newest first; `address` is the wall's own."""
+    # Of many that wait, a reader is to see each new one arrive.
+    rows = Message.objects.waiting().reverse()
+    rows = rows.only("id", "reason", "report_count", "waits_since")
     shown = list(rows[:MOST_ENTRIES])
     context = {
         "entries": [(row, reason(row)) for row in shown],

@@ -9,7 +9,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from messages_app import search
+from messages_app import queue_feed, search
 from messages_app.models import (
     Message,
     ModerationBatch,
@@ -135,6 +135,15 @@ def test_each_search_is_bounded(desk, words, found, count, monkeypatch):
     for sql in queries:
         if "messages_app_message" in sql and not sql.startswith("EXPLAIN"):
             assert "LIMIT" in sql or " IN (" in sql or "created_at" in sql
+
+
+def test_the_feed_of_the_queue_is_read_from_the_index(crowded, db):
+    with CaptureQueriesContext(connection) as queries:
+        queue_feed.render("https://wall.example")
+    (query,) = queries
+    plan = plan_of(query["sql"])
+    assert "Index Scan Backward using message_waiting" in plan
+    assert "Sort" not in plan
 
 
 def test_a_rare_word_is_gathered_by_the_index(desk):
