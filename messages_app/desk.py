@@ -11,7 +11,10 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from messages_app import sign_in
-from messages_app.models import WallState
+from messages_app.models import Message, ModerationBatch, WallState
+
+MOST_COUNTED = 1_000  # of what waits
+LATEST_ACTS = 10
 
 
 class Desk(admin.AdminSite):
@@ -43,8 +46,15 @@ class Desk(admin.AdminSite):
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
-        """Show what there is, and how strictly the wall is moderated just now."""
+        """Show what waits, how strictly the wall is moderated, and what was done."""
         context = extra_context or {}
+        if request.user.has_perm("messages_app.view_message"):
+            count = Message.objects.waiting()[: MOST_COUNTED + 1].count()
+            context["waiting"] = min(count, MOST_COUNTED)
+            context["is_more_waiting"] = count > MOST_COUNTED
         if request.user.has_perm("messages_app.view_wallstate"):
             context["wall_state"] = WallState.objects.current()
+        if request.user.has_perm("messages_app.view_moderationbatch"):
+            latest = ModerationBatch.objects.select_related("undoes")
+            context["latest_acts"] = latest.order_by("-id")[:LATEST_ACTS]
         return super().index(request, context)

@@ -14,6 +14,7 @@ from django.utils.translation import get_language
 from messages_app import languages
 
 register = template.Library()
+register.filter("grouped", languages.number)
 
 
 # Where an address begins, and what ends it besides space: quotes and the punctuation of

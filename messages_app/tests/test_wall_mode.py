@@ -9,7 +9,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from messages_app.models import ModerationBatch, ModerationEvent, WallState
+from messages_app import desk
+from messages_app.models import Message, ModerationBatch, ModerationEvent, WallState
 from messages_app.moderation import acts
 from messages_app.moderation.undo import undo
 
@@ -185,9 +186,28 @@ def test_the_desk_tells_the_mode_on_its_first_page(moderator):
     assert "(raised by the flood valve)" in html
 
 
+def test_the_desks_first_page_leads_to_what_waits_and_to_what_was_done(
+    moderator, make_message, monkeypatch
+):
+    assert "Nothing waits for a decision" in moderator.get("/admin/").text
+    for number in range(3):
+        make_message(f"{number}", status="held")
+    acts.finish(acts.hide(Message.objects.filter(content="0"), actor="Mia"))
+    html = moderator.get("/admin/").text
+    way = '<a class="button" href="/admin/messages_app/message/">'
+    assert f"{way}2 messages wait for a decision</a>" in html
+    assert re.search(
+        r'moderationbatch/\d+/change/">Hidden</a> \(1\)<br>\s+.*Mia,', html
+    )
+    monkeypatch.setattr(desk, "MOST_COUNTED", 1)
+    html = moderator.get("/admin/").text
+    assert f"{way}More than 1 messages wait for a decision</a>" in html
+
+
 def test_the_desks_first_page_costs_exactly(moderator, django_assert_num_queries):
     WallState.objects.current()
-    with django_assert_num_queries(6):  # session, user, rights (2), mode, own actions
+    # session, user, rights (2), what waits, mode, latest acts
+    with django_assert_num_queries(7):
         moderator.get("/admin/")
 
 
