@@ -42,13 +42,12 @@ class ReasonInput(forms.TextInput):
     def render(
         self, name: str, value: Any, attrs: Any = None, renderer: Any = None
     ) -> SafeString:
-        attrs = {**(attrs or {}), "list": "usual-reasons", "dir": "auto"}
+        attrs = {**(attrs or {}), "list": f"usual-for-{name}", "dir": "auto"}
         line = super().render(name, value, attrs, renderer)
         usual = ((reason,) for reason in USUAL_REASONS)
         options = format_html_join("", '<option value="{}">', usual)
-        return format_html(
-            '{}<datalist id="usual-reasons">{}</datalist>', line, options
-        )
+        usual_list = '{}<datalist id="usual-for-{}">{}</datalist>'
+        return format_html(usual_list, line, name, options)
 
 
 def reason_field() -> forms.CharField:

@@ -140,7 +140,7 @@ class MessageAdmin(WrittenByTheWall):
                 "Only the newest %(count)s messages were searched: the words are common "
                 "or very short. Use longer ones to search all."
             )
-            notices.info(request, told % {"count": languages.number(search.WALK)})
+            notices.warning(request, told % {"count": languages.number(search.WALK)})
         return found, False
 
     def changelist_view(
@@ -264,7 +264,11 @@ class MessageAdmin(WrittenByTheWall):
         form_url: str = "",
         extra_context: Any = None,
     ) -> Any:
-        context = {"show_save_and_continue": False, **(extra_context or {})}
+        context = {
+            "show_save_and_continue": False,
+            "sender_form": ActionForm({"days": "7"}, auto_id="sender_%s"),
+            **(extra_context or {}),
+        }
         try:
             return super().changeform_view(request, object_id, form_url, context)
         except ChangedMeanwhile:
@@ -282,7 +286,8 @@ class MessageAdmin(WrittenByTheWall):
         )
         actor = request.user.get_username()
         is_to_keep = obj.status == Message.Status.PUBLISHED and not obj.is_settled
-        if "status" in form.changed_data or is_to_keep:
+        is_decided = "status" in form.changed_data or is_to_keep
+        if is_decided:
             done = decide(seen, obj.status, actor, form.cleaned_data["told"])
             if not acts.finish(done).message_count:
                 raise ChangedMeanwhile
@@ -290,9 +295,11 @@ class MessageAdmin(WrittenByTheWall):
             raise ChangedMeanwhile
         if form.is_edited:
             words = {"content": obj.content, "author_name": obj.author_name}
-            now = seen.first()
-            if now is None or not acts.edit(now, actor=actor, **words):
+            message = seen.first()
+            if message is None or not acts.edit(message, actor=actor, **words):
                 raise ChangedMeanwhile
+        elif not is_decided:
+            notices.warning(request, str(progress.NOTHING_CHANGED))
 
     def response_change(self, request: HttpRequest, obj: Message) -> HttpResponse:
         """Go back to the list, which tells at its top what was done."""
@@ -321,15 +328,16 @@ class MessageAdmin(WrittenByTheWall):
             raise PermissionDenied
         events = ModerationEvent.objects.filter(message_number=message.pk)
         events = events.select_related("batch", "undone_by", "earliertext")
+        newest = list(events.order_by("-id")[: MOST_EVENTS + 1])
         event_list = [
             (event, excerpts.reason(event.reason))
-            for event in reversed(events.order_by("-id")[:MOST_EVENTS])
+            for event in reversed(newest[:MOST_EVENTS])
         ]
         context = {
             **self.admin_site.each_context(request),
             "title": gettext("History of message %(number)s") % {"number": message.pk},
             "event_list": event_list,
-            "is_cut": len(event_list) == MOST_EVENTS,
+            "most_events": len(newest) > MOST_EVENTS and MOST_EVENTS,
             "module_name": capfirst(self.opts.verbose_name_plural),
             "object": message,
             "opts": self.opts,

@@ -20,6 +20,7 @@ from django.template.loader import render_to_string
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import get_language, gettext, ngettext, override
+from django.utils.translation import gettext_lazy as _
 
 from messages_app import languages
 from messages_app.models import Act, ModerationBatch, WallState
@@ -29,6 +30,10 @@ from messages_app.moderation.undo import CannotUndo
 logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 2.0  # then a page begins to tell how far it is
+NOTHING_CHANGED = _(
+    "Nothing was changed: it was so already, or an author or another moderator changed "
+    "it meanwhile."
+)
 CUT = "\0"  # where the lines stand in that page
 
 
@@ -53,11 +58,7 @@ def run(request: HttpRequest, progress: Progress, *, back: str) -> HttpResponseB
         if batch and batch.act == Act.UNDO:
             notices.success(request, sentence(batch))
         elif batch and not is_worth_undoing(batch):
-            told = gettext(
-                "Nothing was changed: it was so already, or an author or another "
-                "moderator changed it meanwhile."
-            )
-            notices.warning(request, told)
+            notices.warning(request, str(NOTHING_CHANGED))
         # Anything else the list tells at its top, with a way back.
     return HttpResponseRedirect(back)
 
@@ -95,7 +96,7 @@ def frame(request: HttpRequest, title: str) -> tuple[str, str]:
     context: dict[str, Any] = admin.site.each_context(request)
     context |= {"title": title, "cut": CUT}
     page = render_to_string("admin/messages_app/progress.html", context, request)
-    top, _, bottom = page.partition(CUT)
+    top, _cut, bottom = page.partition(CUT)
     return top, bottom
 
 

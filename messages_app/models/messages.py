@@ -424,6 +424,12 @@ class Message(models.Model):
         return self.edited_at or self.created_at
 
     @property
+    def changed_at(self) -> datetime:
+        """When it last came to be what a moderator looks at: see `as_seen()`."""
+        times = [self.created_at, self.edited_at, self.waits_since]
+        return max(at for at in times if at)
+
+    @property
     def cursor(self) -> Cursor:
         """The message's place on the wall."""
         return Cursor(self.created_at, self.id)

@@ -187,7 +187,7 @@ def test_a_common_word_is_looked_for_among_the_newest_and_that_is_said(
     for number in range(4):
         make_message(f"needle {number}")
     html = admin_client.get(f"{LIST}?q=needle").text
-    assert "Only the newest 2 messages were searched" in html
+    assert re.search(r'class="warning">Only the newest 2 messages were searched', html)
     assert html.count('name="_selected_action"') == 2
 
 
@@ -543,10 +543,44 @@ def test_an_edit_keeps_the_rules_about_texts(decide, make_message, content):
     assert message.content == "fine"
 
 
-def test_saving_what_is_decided_decides_nothing(decide, make_message):
-    decide(make_message(status="hidden"), "hidden")
-    decide(make_message(is_kept=True), "published")
+def test_saving_what_is_decided_decides_nothing_and_says_so(decide, make_message):
+    for message in make_message(status="hidden"), make_message(is_kept=True):
+        assert "Nothing was changed" in decide(message, message.status)
     assert not ModerationBatch.objects.exists()
+
+
+def test_an_edit_that_came_too_late_is_told(decide, make_message, monkeypatch):
+    message = make_message("mine")
+    monkeypatch.setattr(acts, "edit", lambda *args, **kwargs: False)
+    html = decide(message, "published", content="tamer")
+    assert "The message was changed meanwhile. Look at it again." in html
+
+
+@pytest.mark.parametrize("button", ["hide_senders", "ban"])
+def test_all_by_its_sender_are_hidden_from_the_page_of_a_message(
+    admin_client, make_message, button
+):
+    message = make_message("spam one", sender=A, status="held")
+    make_message("spam two", sender=A)
+    make_message("kind", sender=B)
+    html = admin_client.get(f"{LIST}{message.pk}/change/").text
+    form = html[html.index('class="of-sender"') :]
+    address = re.search(r'action="([^"]+)"', form)[1]
+    sent = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form))
+    assert f'name="index" value="{button}"' in form
+    sent |= {"index": button, "reason": "Spam", "days": "7"}
+    html = admin_client.post(address, sent, follow=True).text
+    assert "You hid 2 messages." in html
+    assert Rule.objects.count() == (button == "ban")
+    assert [m.content for m in Message.objects.visible()] == ["kind"]
+
+
+def test_a_message_without_a_sender_offers_nothing_about_one(
+    admin_client, make_message
+):
+    message = make_message()
+    html = admin_client.get(f"{LIST}{message.pk}/change/").text
+    assert "of-sender" not in html
 
 
 def test_the_change_page_shows_what_helps_to_decide(admin_client, make_message):
@@ -588,6 +622,23 @@ def test_the_history_tells_all_that_was_decided(admin_client, make_message):
     assert told[5] == "Spam"
     assert told[3].startswith("Hidden undone on ")
     assert '<div class="readonly">words</div>' in html
+
+
+def test_a_long_history_tells_its_newest_and_that_there_is_more(
+    admin_client, make_message, monkeypatch
+):
+    from messages_app.admin import messages
+
+    monkeypatch.setattr(messages, "MOST_EVENTS", 2)
+    message = make_message()
+    for reason in "first", "second", "third":
+        rows = Message.objects.filter(pk=message.pk)
+        rows.update(status="published")
+        acts.finish(acts.hide(rows, actor="mod", reason=reason))
+    html = admin_client.get(f"{LIST}{message.pk}/history/").text
+    assert "Only the newest 2 are shown." in html
+    assert "first" not in html.partition('id="change-history"')[2]
+    assert html.index("second") < html.index("third")
 
 
 def test_the_history_of_an_untouched_message_says_so(admin_client, make_message):
