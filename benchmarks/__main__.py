@@ -41,20 +41,27 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="roughly; only printed")
     parser.add_argument("--draw", action="store_true", help="only what was measured")
     parser.add_argument("--desk", action="store_true", help="only the moderator's desk")
+    parser.add_argument("--files", action="store_true", help="only files of messages")
     options = parser.parse_args()
+    parts = {"desk": measure_desk, "files": measure_files}
     if options.draw:
         return report.write(report.read())
     plan = QUICK if options.quick else FULL
-    if options.desk:
+    if asked := [name for name in parts if getattr(options, name)]:
         migrate()
-        kept = report.read() | {"desk": measure_desk(plan)}
-        report.keep(kept)
-        return report.write(kept)
+        measured = {name: parts[name](plan) for name in asked}
+        if options.quick:
+            sys.stdout.write(report.parts(measured))
+            return None
+        report.keep(report.read() | measured)
+        return report.write(report.read())
     with tempfile.TemporaryDirectory(prefix="wall-bench-") as folder:
         sites = Sites(Path(folder))
         try:
             results = measure(prepare(sites, plan), plan)
-            results["desk"] = measure_desk(plan)
+            results |= {
+                name: measure_part(plan) for name, measure_part in parts.items()
+            }
         finally:
             sites.stop()
     if options.quick:
@@ -124,13 +131,25 @@ def measure_desk(plan: dict[str, float]) -> report.Results:
         pass
     url = os.environ["DATABASE_URL"].removesuffix("/wall") + "/wall_desk"
     messages, rounds = int(plan["largest"]), int(plan["rounds"])
+    ms = ask("benchmarks.desk", messages, rounds, DATABASE_URL=url)
+    return {"messages": messages, "ms": ms}
+
+
+def measure_files(plan: dict[str, float]) -> report.Results:
+    """Return the seconds and megabytes of each command that moves messages."""
+    messages = int(plan["largest"])
+    return {"messages": messages, "commands": ask("benchmarks.files", messages)}
+
+
+def ask(module: str, *numbers: int, **variables: str) -> Any:
+    """Return what is measured in a process of its own."""
     ran = subprocess.run(
-        [sys.executable, "-m", "benchmarks.desk", str(messages), str(rounds)],
-        env={**os.environ, "DATABASE_URL": url},
+        [sys.executable, "-m", module, *map(str, numbers)],
+        env={**os.environ, **variables},
         stdout=subprocess.PIPE,
         check=True,
     )
-    return {"messages": messages, "ms": json.loads(ran.stdout)}
+    return json.loads(ran.stdout)
 
 
 def form() -> dict[str, str]:

@@ -60,6 +60,8 @@ GOALS = [  # what is compared, what its ratio should be, one case, the other, th
     ("cold page, below hidden ones, ms", "0.8–1.2", "cold hidden", "cold 1000", "ms"),
 ]
 
+DJANGO = ["dumpdata", "loaddata"]  # what the wall's own commands are compared with
+
 
 def new_results(plan: dict[str, float], *, clients: int) -> Results:
     """Return what says how it was measured, with no figures yet."""
@@ -126,7 +128,12 @@ def tables(results: Results) -> str:
         [[title, *figures(cases[name], "cpu", "ms")] for title, name in AWAY],
     )
     reached = table(["goal", "is", "measured"], goals(cases))
-    return f"\n{how}\n\n{reached}\n{compared}\n{sizes}\n{away}\n{desk(results)}"
+    return f"\n{how}\n\n{reached}\n{compared}\n{sizes}\n{away}\n{parts(results)}"
+
+
+def parts(results: Results) -> str:
+    """Return the tables of what can be measured alone, and was."""
+    return "\n".join(filter(None, [desk(results), files(results)]))
 
 
 def desk(results: Results) -> str:
@@ -136,6 +143,40 @@ def desk(results: Results) -> str:
     messages, pages = results["desk"]["messages"], results["desk"]["ms"]
     rows = [[name, spread(times)] for name, times in pages.items()]
     return table([f"the moderator's desk, {messages:,} messages", "ms"], rows)
+
+
+def files(results: Results) -> str:
+    """Return how fast the commands move messages, beside Django's own."""
+    if "files" not in results:
+        return ""
+    messages, commands = results["files"]["messages"], results["files"]["commands"]
+    figures = table(
+        ["PostgreSQL, in one process", "rows", "seconds", "rows a second", "peak MB"],
+        [
+            [
+                f"`{name}`",
+                *(f"{each[kind]:,.0f}" for kind in ("rows", "seconds")),
+                f"{rate(each):,.0f}",
+                f"{each['memory']:,.0f}",
+            ]
+            for name, each in commands.items()
+        ],
+    )
+    faster = rate(commands["import_messages"]) / rate(commands["loaddata"])
+    most = max(commands[name]["memory"] for name in commands if name not in DJANGO)
+    reached = table(
+        [f"a wall of {messages:,} messages in a file", "is", "measured"],
+        [
+            ["rows a second, import to loaddata", "≥ 20", number(faster, like=faster)],
+            ["peak memory of ours, MB", "≤ 150", number(most, like=most)],
+        ],
+    )
+    return f"{reached}\n{figures}"
+
+
+def rate(figures: dict[str, float]) -> float:
+    """Return how many rows a second a command moved."""
+    return figures["rows"] / figures["seconds"]
 
 
 def table(heads: list[str], rows: list[list[str]]) -> str:
@@ -216,6 +257,8 @@ def draw(results: Results) -> None:
         )
         if "desk" in results:
             draw_desk(results["desk"])
+        if "files" in results:
+            draw_files(results["files"])
 
 
 def draw_sizes(cases: Results) -> None:
@@ -287,6 +330,20 @@ def draw_desk(desk: Results) -> None:
         f"A page of the desk, {desk['messages']:,} messages, ms", loc="left", color=GREY
     )
     save(figure, "desk")
+
+
+def draw_files(files: Results) -> None:
+    """Draw how many messages a second each command moves."""
+    commands = files["commands"]
+    figure, axes = plt.subplots(figsize=(8, 0.4 * len(commands) + 0.9))
+    rates = [rate(each) for each in commands.values()]
+    colours = [TUTORIAL if name in DJANGO else OURS for name in commands]
+    bars = axes.barh(list(commands), rates, color=colours, height=0.6)
+    axes.bar_label(bars, [f"{each:,.0f}" for each in rates], padding=6, color=GREY)
+    axes.invert_yaxis()
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.set_title("Messages a second, PostgreSQL", loc="left", color=GREY)
+    save(figure, "files")
 
 
 def save(figure: Any, name: str) -> None:

@@ -7,7 +7,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from messages_app import receipts
-from messages_app.admin import lists, messages, progress
+from messages_app.admin import lists, progress
 from messages_app.models import (
     DatabaseNow,
     EarlierText,
@@ -672,20 +672,6 @@ def test_an_edit_of_what_another_moderator_edits_meanwhile_is_told(
     assert "The message was changed meanwhile. Look at it again." in html
     message.refresh_from_db()
     assert message.status == "published"
-
-
-def test_a_long_history_shows_its_newest_events(
-    admin_client, make_message, monkeypatch
-):
-    monkeypatch.setattr(messages, "MOST_EVENTS", 2)
-    message = make_message()
-    for reason in "first", "second", "third":
-        acts.finish(acts.hide(Message.objects.all(), actor="mod", reason=reason))
-        acts.finish(acts.publish(Message.objects.all(), actor="mod"))
-    html = admin_client.get(f"{LIST}{message.pk}/history/").text
-    assert "third" in html
-    assert "second" not in html
-    assert "Only the newest are shown." in html
 
 
 def test_an_act_shows_its_messages_to_who_may_see_messages(
