@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from gzip import GzipFile
 from typing import IO, Any, NamedTuple
 
 from messages_app.archive.files import Damaged
@@ -30,7 +31,7 @@ encode = json.JSONEncoder(
 class Writer:
     """Writes lines, and counts and hashes them."""
 
-    def __init__(self, out: IO[bytes] | None) -> None:
+    def __init__(self, out: IO[bytes] | GzipFile | None) -> None:
         self.out = out  # None: only what they would hash to is asked
         self.sha = hashlib.sha256()
         self.lines = 0

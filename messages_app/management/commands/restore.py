@@ -1,0 +1,63 @@
+"""A wall as it was when it was backed up."""
+
+import sys
+from typing import Any
+
+from django.core.management import CommandError, CommandParser
+from django.db import transaction
+
+from messages_app import page_views, wall_cache
+from messages_app.archive import tables, whole, words
+from messages_app.archive.files import Damaged, reading
+from messages_app.archive.lines import Reader
+from messages_app.management.base import OperatorCommand
+
+
+class Command(OperatorCommand):
+    help = "Fill an empty wall from a file of backup: all of it, or nothing."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", help='of backup; "-" is standard input')
+        parser.add_argument(
+            "--replace",
+            action="store_true",
+            help="a wall that is not empty: what is there now is lost",
+        )
+        self.add_dry_run(parser)
+
+    def handle(
+        self, *, file: str, replace: bool, dry_run: bool, **options: Any
+    ) -> None:
+        with (
+            reading(file, sys.stdin) as source,
+            self.progress(source.size, "B", unit_scale=True) as bar,
+        ):
+
+            def told() -> None:
+                bar.update(source.position() - bar.n)
+
+            try:
+                reader = Reader(iter(source))
+                if dry_run:
+                    refuse_to_lose(replace)
+                    found = whole.load(reader, told, is_rehearsal=True)
+                else:
+                    with tables.unlimited(), transaction.atomic():
+                        whole.lock()
+                        refuse_to_lose(replace)
+                        whole.empty()
+                        with words.put_off():
+                            found = whole.load(reader, told)
+            except Damaged as error:
+                raise CommandError(f"{error} Nothing was changed.") from error
+        if not dry_run:
+            transaction.on_commit(wall_cache.forget_for_good)
+            transaction.on_commit(page_views.begin_anew)
+        self.say(f"{'Would restore' if dry_run else 'Restored'}: {whole.told(found)}.")
+
+
+def refuse_to_lose(replace: bool) -> None:
+    if not replace and not whole.is_empty():
+        raise CommandError(
+            "This wall is not empty. --replace deletes what is there and restores."
+        )
