@@ -24,7 +24,9 @@ from messages_app.models import (
     WallState,
 )
 
-CHUNK = 5_000  # rows in memory at once
+CHUNK = 5_000  # rows that are stored at once ...
+CHUNK_BYTES = 2**21  # ... or fewer, if they are long: a message may have 40 kB
+FETCHED = 250  # rows that are read at once, long or not
 LAST = 2**62  # number of a row that others can still come after
 # Not senders' salts: with them and the secret key every address could be tried.
 ALL: list[type[models.Model]] = [
@@ -68,8 +70,8 @@ class Table:
         self, rows: models.QuerySet[Any], names: list[str]
     ) -> Iterator[list[tuple[Any, ...]]]:
         """Return the values of these fields in chunks of rows, by number."""
-        found = rows.order_by("pk").values_list(*names).iterator(CHUNK)
-        while chunk := list(islice(found, CHUNK)):
+        found = rows.order_by("pk").values_list(*names).iterator(FETCHED)
+        while chunk := list(islice(found, FETCHED)):
             yield chunk
 
     def write(

@@ -43,7 +43,7 @@ def load(
     if not isinstance(reader.tables, list) or len(reader.tables) < 2:
         raise Damaged("This is no backup of a whole wall: see import_messages.")
     found: dict[str, Loaded] = {}
-    name = ""
+    name, size = "", 0
     chunk: list[tuple[Any, ...]] = []
 
     def put() -> None:
@@ -53,7 +53,7 @@ def load(
         told()
 
     try:
-        for _, _, row, problem in reader:
+        for _, raw, row, problem in reader:
             if problem:
                 raise BadRow(problem)
             if "table" in row:
@@ -71,8 +71,10 @@ def load(
             if chunk[-1][0] is None:
                 raise BadRow("id is missing")
             found[name] = found[name]._replace(rows=found[name].rows + 1)
-            if len(chunk) == tables.CHUNK:
+            size += len(raw)
+            if len(chunk) == tables.CHUNK or size > tables.CHUNK_BYTES:
                 put()
+                size = 0
         put()
         if not is_rehearsal:
             connections[using].check_constraints()

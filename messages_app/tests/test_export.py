@@ -92,7 +92,7 @@ def test_what_is_asked_for_is_exported(three_messages, options, found):
 
 def test_many_are_written_in_chunks(three_messages, monkeypatch):
     whole = export()
-    monkeypatch.setattr(tables, "CHUNK", 2)
+    monkeypatch.setattr(tables, "FETCHED", 2)
     assert export() == whole
 
 

@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tracemalloc
 from datetime import UTC, datetime
 from io import StringIO
 
@@ -292,6 +293,32 @@ def test_words_are_found_after_an_import_into_an_empty_wall(db, file, take):
             "WHERE indexrelid = 'message_all_words'::regclass"
         )
         assert cursor.fetchone() == (True,)
+
+
+def test_long_messages_take_little_memory(db, take, tmp_path):
+    """Of the longest there can be: 40 kB each, 20 MB in all."""
+    for first in range(0, 500, 100):
+        Message.objects.bulk_create(
+            Message(content="\U0001f600" * 9_990 + str(number))
+            for number in range(first, first + 100)
+        )
+    exported, backup = str(tmp_path / "wall"), str(tmp_path / "wall.gz")
+    call_command("backup", output=backup, stdout=StringIO())
+    assert peak(lambda: call_command("export_messages", output=exported)) < 50_000_000
+    Message.objects.all().delete()
+    assert peak(lambda: take(exported)) < 50_000_000
+    assert Message.objects.count() == 500
+    assert peak(lambda: call_command("verify_backup", backup)) < 50_000_000
+
+
+def peak(act):
+    """Return the most bytes that Python held meanwhile."""
+    tracemalloc.start()
+    try:
+        act()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 # In a process of its own

@@ -37,7 +37,6 @@ class Command(OperatorCommand):
         if file == "-" and not rejected:
             raise CommandError("Name a file for rejected rows: --rejected FILE.")
         refused = Rejected(rejected or f"{file}.rejected.jsonl")
-        refused = Rejected(rejected or f"{file}.rejected.jsonl")
         store = arrivals.Store(refused.add, is_rehearsal=dry_run)
         problem = ""
         with reading(file, sys.stdin) as source, closing(refused):
@@ -85,6 +84,7 @@ def chunks(
 ) -> Iterator[list[arrivals.Arrival]]:
     """Return the messages, so many at once; also those before the file's damage."""
     chunk: list[arrivals.Arrival] = []
+    size = 0
     try:
         for line in lines:
             if line.row and "table" in line.row:
@@ -95,9 +95,10 @@ def chunks(
                 chunk.append(arrivals.read(line))
             except BadRow as error:
                 rejected.add(line, str(error))
-            if len(chunk) == tables.CHUNK:
+            size += len(line.raw)
+            if len(chunk) == tables.CHUNK or size > tables.CHUNK_BYTES:
                 yield chunk
-                chunk = []
+                chunk, size = [], 0
     except Damaged:
         yield chunk
         raise
