@@ -131,13 +131,6 @@ def set_to(total: int) -> bool:
     return True
 
 
-def begin_anew() -> None:
-    """Count on from the row, which was restored, be it higher or lower."""
-    memory.seen = memory.floor = read_row()
-    cache.delete(COUNT_KEY)
-    lift(memory.floor)
-
-
 def settle() -> None:
     """Keep the views that this process has counted, before it ends."""
     # Asked without them first: on their way to a cache that hangs they would be lost.

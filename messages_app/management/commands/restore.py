@@ -52,8 +52,17 @@ class Command(OperatorCommand):
                 raise CommandError(f"{error} Nothing was changed.") from error
         if not dry_run:
             transaction.on_commit(wall_cache.forget_for_good)
-            transaction.on_commit(page_views.begin_anew)
+            transaction.on_commit(self.count_on)
         self.say(f"{'Would restore' if dry_run else 'Restored'}: {whole.told(found)}.")
+
+    def count_on(self) -> None:
+        """Have views counted on from the restored number, be it higher or lower."""
+        total = page_views.read_row() or 0
+        if not page_views.set_to(total):
+            self.stderr.write(
+                "The cache does not answer, and may bring its own view count back. Then: "
+                f"manage.py page_views --set {total}"
+            )
 
 
 def refuse_to_lose(replace: bool) -> None:
