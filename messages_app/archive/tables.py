@@ -41,6 +41,21 @@ ALL: list[type[models.Model]] = [
     WallState,
 ]
 MADE_ANEW = {"rules_token"}  # what tells processes to look again
+KEEP_NUMBERS = {
+    "postgresql": [
+        """
+        SELECT setval(name, GREATEST(%(last)s, nextval(name)))
+        FROM pg_get_serial_sequence(%(table)s, 'id') AS name WHERE name IS NOT NULL
+        """
+    ],
+    "sqlite": [
+        """
+        INSERT INTO sqlite_sequence (name, seq) SELECT %(table)s, 0
+        WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = %(table)s)
+        """,
+        "UPDATE sqlite_sequence SET seq = MAX(seq, %(last)s) WHERE name = %(table)s",
+    ],
+}
 NEVER = re.compile("[\0\ud800-\udfff]")  # no database keeps these
 
 
@@ -126,18 +141,13 @@ class Table:
 
     def keep_numbers(self, last: Any) -> None:
         """Give what comes later no number up to the last."""
-        # SQLite sees to it by itself.
-        if (
-            type(last) is int
-            and 0 < last <= LAST
-            and connections[self.using].vendor == "postgresql"
-        ):
-            with connections[self.using].cursor() as cursor:
+        if type(last) is not int or not 0 < last <= LAST:
+            return
+        connection = connections[self.using]
+        with connection.cursor() as cursor:
+            for statement in KEEP_NUMBERS[connection.vendor]:
                 cursor.execute(
-                    "SELECT setval(name, GREATEST(%s, nextval(name))) "
-                    "FROM pg_get_serial_sequence(%s, 'id') AS name "
-                    "WHERE name IS NOT NULL",
-                    [last, self.model._meta.db_table],
+                    statement, {"table": self.model._meta.db_table, "last": last}
                 )
 
 

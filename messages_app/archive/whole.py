@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 from django.core.management.color import no_style
 from django.db import DataError, IntegrityError, connection, connections, transaction
 from django.db.backends.base.base import NO_DB_ALIAS
+from django.db.models import Max
 
 from messages_app.archive import tables
 from messages_app.archive.files import Damaged
 from messages_app.archive.lines import BadRow, Reader, Writer
 from messages_app.archive.tables import Table
-from messages_app.models import PageViewTotal, WallState
+from messages_app.models import Message, ModerationEvent, PageViewTotal, WallState
 
 GUARD = import_module("messages_app.migrations.0004_moderation")
 SCRATCH = NO_DB_ALIAS  # a database that is in no settings
@@ -77,6 +78,7 @@ def load(
                 size = 0
         put()
         if not is_rehearsal:
+            keep_recorded_numbers(using)
             connections[using].check_constraints()
     except BadRow as error:
         raise Damaged(f"Line {reader.lines}: {error}.") from error
@@ -84,6 +86,13 @@ def load(
         what = str(error).partition("\n")[0]  # the rest may quote a row
         raise Damaged(f"Up to line {reader.lines}: {what}.") from error
     return found
+
+
+def keep_recorded_numbers(using: str) -> None:
+    """Give no message the number of an erased one, whose history it would have."""
+    events = rows(ModerationEvent, using)
+    last = events.aggregate(last=Max("message_number"))["last"]
+    Table(Message, using).keep_numbers(last)
 
 
 def is_empty() -> bool:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, transaction
+from django.core.management.color import no_style
+from django.db import DatabaseError, connection, transaction
 
 from messages_app import page_views
 from messages_app.archive import tables
@@ -148,6 +149,28 @@ def test_what_happens_later_gets_numbers_of_its_own(busy_wall, file, run, post):
     assert Message.objects.get(content="After the restore").pk > newest
     with pytest.raises(DatabaseError), transaction.atomic():
         ModerationEvent.objects.all().delete()  # still recorded for good
+
+
+def test_no_message_gets_the_number_and_history_of_an_erased_one(
+    three_messages, tmp_path, run, post
+):
+    erased = three_messages.pk
+    record.by_author("erase", three_messages)
+    three_messages.delete()
+    path = tmp_path / "wall.gz"
+    path.write_bytes(back_up())
+    # As on a wall that is new.
+    begin_numbers_anew(Message)
+    assert run("restore", path, replace=True)[0] == 0
+    post("After the restore")
+    assert Message.objects.get(content="After the restore").pk > erased
+
+
+def begin_numbers_anew(model):
+    sequence = {"table": model._meta.db_table, "column": "id"}
+    with connection.cursor() as cursor:
+        for sql in connection.ops.sequence_reset_by_name_sql(no_style(), [sequence]):
+            cursor.execute(sql)
 
 
 def test_a_wall_that_is_not_empty_stays_unless_told(busy_wall, file, run):
