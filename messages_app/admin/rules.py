@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin
@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from messages_app.admin.decisions import sent_again
 from messages_app.admin.lists import UncountedAdmin
@@ -37,6 +38,19 @@ class RuleForm(forms.ModelForm):
     class Meta:
         model = Rule
         fields = [*REHEARSED, "expires_at", "note"]
+        help_texts: ClassVar = {
+            "pattern": gettext_lazy(
+                "A word or phrase: cheap watches. A domain, with all below it: "
+                "spam.example. A sender: the 32 digits at the end of the address of "
+                "their list."
+            ),
+            "expires_at": gettext_lazy("Empty: for good. A sender: 28 days at most."),
+            "note": gettext_lazy("For other moderators: why there is this rule."),
+        }
+
+    def is_valid(self) -> bool:
+        """Return whether it may go on; who asks to change it gets it back as it is."""
+        return "_change" not in self.data and super().is_valid()
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

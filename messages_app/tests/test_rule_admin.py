@@ -100,6 +100,31 @@ def test_domains_and_senders_are_rehearsed_too(
     assert "The rule would have caught 1 of them." in page
 
 
+def test_a_rehearsed_rule_can_be_changed_before_it_is_saved(admin_client):
+    rule = Rule.objects.create(kind="word", pattern="casino")
+    for address in ADD, f"{LIST}{rule.pk}/change/":
+        page = admin_client.post(address, fields(pattern="cat", note="pets")).text
+        assert 'name="_change"' in page
+        sent = hidden_in(page)
+        page = admin_client.post(address, {**sent, "_change": "on"}).text
+        assert re.search(r'name="pattern" value="cat"', page)
+        assert re.search(r'name="note" value="pets"', page)
+        assert "Please correct" not in page
+        page = admin_client.post(address, {**sent, "pattern": "dog"}).text
+        assert "What this rule would have caught" in page
+    assert [rule.pattern for rule in Rule.objects.all()] == ["casino"]
+
+
+def test_the_form_shows_how_each_kind_is_written(admin_client):
+    page = admin_client.get(ADD).text
+    for example in "cheap watches", "spam.example", "32 digits":
+        assert example in page
+
+
+def test_a_list_without_a_rule_tells_what_one_is(admin_client, db):
+    assert "A rule holds or refuses words" in admin_client.get(LIST).text
+
+
 def test_another_pattern_is_rehearsed_anew(admin_client):
     page = admin_client.post(ADD, fields()).text
     changed = {**hidden_in(page), "pattern": "cat", "_save": "Save"}
