@@ -157,6 +157,8 @@ def test_a_superuser_adds_a_device_and_shows_its_qr_code(
     shown = admin_client.post(f"{DEVICES}add/", form, follow=True)
     device = TOTPDevice.objects.get()
     assert "otpauth://totp/Message%20Wall%3AMo?secret=" in shown.text
+    assert "From now on each sign-in of this account asks for a code" in shown.text
+    assert '<a href="/admin/otp_static/staticdevice/add/">' in shown.text
     [picture] = re.findall(r'<img class="qrcode" src="(.*?)"', shown.text)
     answer = admin_client.get(picture)
     assert (answer.status_code, answer["Content-Type"]) == (200, "image/svg+xml")

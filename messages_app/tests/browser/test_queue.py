@@ -81,6 +81,18 @@ def test_a_flood_is_cleared_in_three_clicks_and_taken_back_in_one(
     assert not Rule.objects.exists()
 
 
+def test_enter_in_the_reason_publishes_nothing(either_page, moderator, make_message):
+    page = either_page
+    make_message("waits", status="held")
+    sign_in(page)
+    page.get_by_role("checkbox", name="Select this object").check()
+    page.get_by_label("Reason for hiding").fill("Spam")
+    page.get_by_label("Reason for hiding").press("Enter")
+    page.wait_for_load_state()
+    expect(page.locator("#result_list")).to_contain_text("waits")
+    assert not ModerationBatch.objects.filter(actor="mo").exists()
+
+
 def queue(page, make_message):
     for number in range(3):
         make_message(f"Is this held? {number}", status="held", reason="links", sender=A)
@@ -148,6 +160,7 @@ def test_each_page_of_the_desk_is_whole(page, moderator, make_message, shoot, ar
         page.set_viewport_size(size)
         page.emulate_media(color_scheme=scheme)
         shoot(page, f"desk-{arrive}-{look}")
+        check_width(page)
     page.set_viewport_size(DESKTOP)
     address = page.url.partition("#")[0]
     page.goto(f"{address}{'&' if '?' in address else '?'}lang=ar")
