@@ -25,6 +25,12 @@ class OfStaff(admin.ModelAdmin):
     search_fields = ["user__username"]
     search_help_text = None
 
+    def lookup_allowed(
+        self, lookup: str, value: Any, request: HttpRequest | None = None
+    ) -> bool:
+        """Allow the list's own filter: others can be errors of the database."""
+        return lookup == "confirmed__exact"
+
     def formfield_for_foreignkey(
         self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any
     ) -> Any:

@@ -177,6 +177,12 @@ def test_a_superuser_makes_a_list_of_recovery_codes(admin_client, moderator, sig
     assert is_in(sign_in(codes[3]))
 
 
+@pytest.mark.parametrize("list_", [DEVICES, LISTS])
+def test_a_list_of_devices_takes_no_question_but_its_filter(admin_client, list_):
+    assert admin_client.get(f"{list_}?confirmed__exact=1").status_code == 200
+    assert admin_client.get(f"{list_}?name__regex=(").status_code == 400
+
+
 def test_a_device_is_of_staff(admin_client, django_user_model, moderator):
     django_user_model.objects.create_user("Nobody of staff")
     html = admin_client.get(f"{DEVICES}add/").text
