@@ -142,6 +142,15 @@ def test_the_counter_goes_on_from_what_was_restored(busy_wall, file, run, client
     assert PageViewTotal.objects.get().total == 1_001
 
 
+def test_a_counter_that_cannot_be_set_is_told(db, run, monkeypatch):
+    monkeypatch.setattr(page_views, "write_counter", lambda total: False)
+    said = StringIO()
+    status, told = run("restore", KEPT, stdout=said)
+    assert status == 3
+    assert said.getvalue().startswith("Restored: message 3,")  # all else is there
+    assert "set it with `page_views --set`" in told
+
+
 def test_what_happens_later_gets_numbers_of_its_own(busy_wall, file, run, post):
     newest = Message.objects.latest("pk").pk
     run("restore", file, replace=True)

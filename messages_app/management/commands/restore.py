@@ -10,7 +10,7 @@ from messages_app import page_views, wall_cache
 from messages_app.archive import tables, whole, words
 from messages_app.archive.files import Damaged, reading
 from messages_app.archive.lines import Reader
-from messages_app.management.base import OperatorCommand
+from messages_app.management.base import DONE_IN_PART, OperatorCommand
 
 
 class Command(OperatorCommand):
@@ -41,6 +41,7 @@ class Command(OperatorCommand):
                 if dry_run:
                     refuse_to_lose(replace)
                     found = whole.load(reader, told, is_rehearsal=True)
+                    is_counted = True
                 else:
                     with tables.unlimited(), transaction.atomic():
                         whole.lock()
@@ -48,20 +49,18 @@ class Command(OperatorCommand):
                         whole.empty()
                         with words.put_off():
                             found = whole.load(reader, told)
+                        # Still locked, so that no fold brings an earlier number back.
+                        is_counted = page_views.set_to(page_views.read_row() or 0)
             except Damaged as error:
                 raise CommandError(f"{error} Nothing was changed.") from error
         if not dry_run:
             transaction.on_commit(wall_cache.forget_for_good)
-            transaction.on_commit(self.count_on)
         self.say(f"{'Would restore' if dry_run else 'Restored'}: {whole.told(found)}.")
-
-    def count_on(self) -> None:
-        """Have views counted on from the restored number, be it higher or lower."""
-        total = page_views.read_row() or 0
-        if not page_views.set_to(total):
-            self.stderr.write(
-                "The cache does not answer, and may bring its own view count back. Then: "
-                f"manage.py page_views --set {total}"
+        if not is_counted:
+            raise CommandError(
+                "The cache does not answer, and may bring its own view count back: set "
+                "it with `page_views --set` when it answers.",
+                returncode=DONE_IN_PART,
             )
 
 
