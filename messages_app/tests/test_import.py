@@ -4,8 +4,6 @@ import json
 import os
 import signal
 import stat
-import subprocess
-import sys
 import tracemalloc
 from datetime import UTC, datetime
 from io import StringIO
@@ -14,11 +12,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from config.tests.environment import bare
 from messages_app.archive import tables
 from messages_app.models import Message
 from messages_app.tests.test_export import Terminal, export, manage, rows
-from messages_app.tests.test_server import ROOT
 
 
 @pytest.fixture
@@ -324,31 +320,35 @@ def peak(act):
 # In a process of its own
 
 
-def test_who_is_killed_leaves_whole_messages_and_the_next_run_the_rest(tmp_path):
+KILLED = """
+import os, signal
+from django.core.management import call_command
+from messages_app.archive import arrivals
+
+def insert_and_die(rows, insert=arrivals.insert):
+    insert(rows)
+    if rows[0][1] == "Message 10000":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+arrivals.insert = insert_and_die
+call_command("import_messages", {path!r})
+"""
+
+
+def test_who_is_killed_leaves_whole_chunks_and_the_next_run_does_the_rest(tmp_path):
     url = f"sqlite:///{tmp_path}/wall.sqlite3"
     manage("migrate", "--verbosity", "0", url=url)
-    lines = [f"Message {number},2026-01-31" for number in range(20_000)]
-    text = "\n".join(["text,date", *lines, ""])
-    command = [sys.executable, "manage.py", "import_messages", "-"]
-    importing = subprocess.Popen(
-        [*command, "--rejected", str(tmp_path / "rejected")],
-        cwd=ROOT,
-        env=bare(DATABASE_URL=url),
-        stdin=subprocess.PIPE,
-        text=True,
-    )
-    # It waits for the rest, which does not come.
-    importing.stdin.write(text[: len(text) // 2])
-    importing.stdin.flush()
-    importing.send_signal(signal.SIGKILL)
-    importing.wait()
-    importing.stdin.close()
+    lines = [f"Message {number},2026-01-31" for number in range(10_500)]
     path = tmp_path / "wall.csv"
-    path.write_text(text)
-    ran = manage("import_messages", str(path), url=url)
-    assert ran.returncode == 0, ran.stderr
-    again = manage("import_messages", str(path), url=url)
-    assert again.stdout == "Imported 0 messages; 20,000 were there already.\n"
+    path.write_text("\n".join(["text,date", *lines, ""]))
+    killed = manage("shell", "--command", KILLED.format(path=str(path)), url=url)
+    assert killed.returncode == -signal.SIGKILL
+    for told in [
+        "Imported 500 messages; 10,000 were there already.\n",
+        "Imported 0 messages; 10,500 were there already.\n",
+    ]:
+        ran = manage("import_messages", str(path), url=url)
+        assert (ran.returncode, ran.stdout) == (0, told)
 
 
 def test_who_only_has_the_help_knows_enough(db):
