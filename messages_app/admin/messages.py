@@ -146,7 +146,7 @@ class MessageAdmin(WrittenByTheWall):
     def changelist_view(
         self, request: HttpRequest, extra_context: Any = None
     ) -> HttpResponse:
-        if "select_across" in request.POST:
+        if "index" in request.POST:
             # Django asks for a tick before it asks what is to be done.
             data = request.POST.copy()
             data.setdefault(helpers.ACTION_CHECKBOX_NAME, "all")
@@ -192,7 +192,11 @@ class MessageAdmin(WrittenByTheWall):
         chosen = queryset.as_seen(asked.pop("shown_at"))
         is_confirmed = asked.pop("is_confirmed")
         if not asked.pop("select_across"):
-            chosen = chosen.filter(pk__in=form.ticked())
+            if not (ticked := form.ticked()):
+                told = gettext("Tick messages first, or all that match this list.")
+                notices.error(request, told)
+                return None
+            chosen = chosen.filter(pk__in=ticked)
         elif not is_confirmed and (question := self.question(request, chosen)):
             return question
         act: Any = self.get_actions(request)[asked.pop("action")][0]

@@ -70,8 +70,14 @@ def undo_in(admin_client, django_capture_on_commit_callbacks):
     return press
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """Let no act take so long on a busy machine that its progress is told."""
+    monkeypatch.setattr(progress, "PATIENCE_SECONDS", 600)
+
+
 @pytest.fixture
-def slow(monkeypatch):
+def slow(patient, monkeypatch):
     """Let each act take so long that its progress is told."""
     monkeypatch.setattr(progress, "PATIENCE_SECONDS", -1)
     monkeypatch.setattr(acts, "CHUNK", 2)
@@ -305,7 +311,7 @@ def test_what_came_or_changed_since_the_page_was_shown_is_left(
         ({"index": "5"}, "Select a valid choice."),
         ({"reason": "x" * 201}, "at most 200 characters"),
         ({"days": "365"}, "Select a valid choice."),
-        ({"_selected_action": []}, "Items must be selected"),
+        ({"_selected_action": []}, "Tick messages first"),
         ({"_selected_action": ["x", "9" * 30, "٣"]}, "Nothing was changed"),
     ],
 )
