@@ -106,6 +106,7 @@ def test_a_new_device_shows_its_qr_code(browse, superuser):
     page.get_by_role("button", name="Save", exact=True).click()
     picture = page.get_by_role("img", name="QR code of this device")
     picture.wait_for()
+    page.wait_for_load_state()
     assert picture.evaluate("image => image.complete && image.naturalWidth > 20")
     assert page.get_by_text(re.compile("otpauth://totp/.*secret=[A-Z2-7]{32}")).count()
 
