@@ -27,7 +27,7 @@ class Memory:
     def __init__(self) -> None:
         self.seen = 0  # the counter, when it last answered
         self.floor = 0  # what it cannot be below: the row, when last read, or more
-        self.folded = 0  # the row, when this process last folded into it
+        self.folded: int | None = None  # the row, as this process last left it
         self._owed = 0  # views that were never sent to the cache
         self._lock = threading.Lock()
 
@@ -93,10 +93,11 @@ def fold() -> None:
     try:
         with locked_row() as row:
             count = read_counter()
-            if not settings.REDIS_URL and row.total < memory.folded:
-                # Nobody but this process folds this counter: the operator has set the
-                # row. The views since the last fold are added to it.
-                count = row.total + max(count - memory.folded, 0)
+            is_ours_alone = not settings.REDIS_URL and memory.folded is not None
+            if is_ours_alone and memory.folded != row.total < count:
+                # Nobody else folds into the row: the operator has set it. Views since
+                # then are not known apart from those before.
+                count = row.total
                 write_counter(count)
             memory.floor = memory.folded = max(row.total, count)
             if row.total < count:
