@@ -31,6 +31,8 @@ MARKS_PER_LETTER = 10
 
 def find_refused(text: str) -> list[str]:
     """Return each character of the text that no message may hold, once."""
+    if not REFUSED.search(text):  # as in nearly all
+        return []
     return sorted(set(REFUSED.findall(LINE_ENDS.sub("\n", text))))
 
 
@@ -88,4 +90,4 @@ def cut_stacks(text: str) -> str:
 
 def is_blank(text: str) -> bool:
     """Return whether nothing of the text would be seen."""
-    return not INVISIBLE.sub("", text)
+    return not text or bool(INVISIBLE.fullmatch(text))

@@ -113,7 +113,9 @@ class Table:
             try:
                 values.append(read(row[name]) if name in row else missing())
             except (ValueError, OverflowError) as error:
-                raise BadRow(f"{name} {error}") from error
+                is_empty = name in row and row[name] is None
+                what = "is empty" if is_empty else error
+                raise BadRow(f"{name} {what}") from error
         return tuple(values)
 
     def insert(self, rows: list[tuple[Any, ...]]) -> None:
@@ -156,7 +158,8 @@ class Table:
 
 def reader(field: Any) -> Callable[[Any], Any]:
     """Return the function that makes a value of the field; it raises ValueError."""
-    return partial(read_or_none if field.null else read_value, plain_reader(field))
+    read = plain_reader(field)
+    return partial(read_or_none, read) if field.null else read
 
 
 def plain_reader(field: Any) -> Callable[[Any], Any]:
@@ -182,12 +185,6 @@ def plain_reader(field: Any) -> Callable[[Any], Any]:
 
 def read_or_none(read: Callable[[Any], Any], value: Any) -> Any:
     return None if value is None else read(value)
-
-
-def read_value(read: Callable[[Any], Any], value: Any) -> Any:
-    if value is None:
-        raise ValueError("is empty")
-    return read(value)
 
 
 def read_typed(wanted: type, value: Any) -> Any:
