@@ -3,18 +3,23 @@
 import hashlib
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from django.db import DataError, IntegrityError, transaction
+from django.utils import timezone
 
 from messages_app import text, wall_cache
+from messages_app.archive.cells import clean_texts
 from messages_app.archive.lines import BadRow, Line
 from messages_app.archive.tables import Table
-from messages_app.models import CONTENT_CEILING, Message
+from messages_app.models import CONTENT_CEILING, Act, Message, ModerationEvent
+from messages_app.moderation import folding
 
 TABLE = Table(Message)
 NAMES = list(TABLE.fields)
-ID, DIGEST = NAMES.index("id"), NAMES.index("post_digest")
+ID, DIGEST, POSTED = map(NAMES.index, ("id", "post_digest", "created_at"))
+AHEAD = timedelta(days=1)  # that a clock may be
 
 
 class Arrival(NamedTuple):
@@ -28,9 +33,7 @@ def read(line: Line) -> Arrival:
         raise BadRow(line.problem)
     row = dict(line.row)
     if "id" not in row:
-        for name, clean in [("content", text.clean), ("author_name", text.clean_line)]:
-            if isinstance(row.get(name), str) and not text.find_refused(row[name]):
-                row[name] = clean(row[name])
+        clean_texts(row)
     if row.get("status") == Message.Status.HELD and not row.get("waits_since"):
         row["waits_since"] = row.get("created_at")
     message = dict(zip(NAMES, TABLE.read(row), strict=True))
@@ -41,6 +44,10 @@ def read(line: Line) -> Arrival:
         raise BadRow("content shows nothing")
     if len(message["content"]) > CONTENT_CEILING:
         raise BadRow(f"content has more than {CONTENT_CEILING} characters")
+    if message["created_at"] > timezone.now() + AHEAD:
+        raise BadRow("created_at is still to come")
+    if message["id"] is None:
+        message["gist"] = folding.gist(message["content"])
     if message["id"] is None and message["post_digest"] is None:
         # Who imports it again finds it by this.
         parts = [message["content"], message["author_name"], f"{message['created_at']}"]
@@ -52,8 +59,15 @@ def read(line: Line) -> Arrival:
 class Store:
     """Puts messages into the table, each once; counts them, and tells of those refused."""
 
-    def __init__(self, refuse: Callable[[Line, str], None], *, is_rehearsal: bool):
+    def __init__(
+        self,
+        refuse: Callable[[Line, str], None],
+        *,
+        is_rehearsal: bool,
+        with_erased: bool = False,
+    ) -> None:
         self.refuse, self.is_rehearsal = refuse, is_rehearsal
+        self.with_erased = with_erased
         self.added = self.known = 0
 
     def put(self, arrivals: list[Arrival]) -> None:
@@ -87,11 +101,18 @@ class Store:
         digests = [a.values[DIGEST] for a in arrivals if a.values[DIGEST]]
         rows = Message.objects.values_list("post_digest", "id").order_by()
         posted: dict[Any, Any] = dict(rows.filter(post_digest__in=digests))
+        erased: set[int | None] = set()
+        if not self.with_erased:
+            events = ModerationEvent.objects.filter(
+                act=Act.ERASE, message_number__in=numbers
+            )
+            erased = set(events.values_list("message_number", flat=True))
         new, conflicts = [], []
         for arrival in arrivals:
             number, digest = arrival.values[ID], arrival.values[DIGEST]
             if number in there:
-                if there[number] != arrival.values:
+                # Its words, its state or its reports may be others by now.
+                if there[number][POSTED] != arrival.values[POSTED]:
                     reason = f"another message has number {number}"
                     conflicts.append((arrival, reason))
                 continue
@@ -99,6 +120,9 @@ class Store:
                 if number is not None:
                     reason = f"it is there already, as number {posted[digest]}"
                     conflicts.append((arrival, reason))
+                continue
+            if number in erased:
+                conflicts.append((arrival, "it was erased here: see --with-erased"))
                 continue
             new.append(arrival)
             if number is not None:

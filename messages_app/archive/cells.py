@@ -1,5 +1,6 @@
 """Messages as CSV: every field, or no more than text and date."""
 
+import codecs
 import csv
 from collections.abc import Iterator
 from io import StringIO
@@ -7,6 +8,7 @@ from typing import Any
 
 from django.db import models
 
+from messages_app import text
 from messages_app.archive.files import Damaged
 from messages_app.archive.lines import Line, Writer, plain
 from messages_app.archive.tables import Table
@@ -42,17 +44,24 @@ def read(lines: Iterator[bytes]) -> Iterator[Line]:
     taken: list[bytes] = []
 
     def decoded() -> Iterator[str]:
-        for line in lines:
+        for number, line in enumerate(lines):
+            if not number:
+                line = line.removeprefix(codecs.BOM_UTF8)
             taken.append(line)
             # What is no UTF-8 becomes what no text may hold.
             yield line.decode(errors="surrogateescape")
 
     reader = csv.reader(decoded(), strict=True)
-    fields = columns(next(reader, []))
+    try:
+        fields = columns(next(reader, []))
+    except csv.Error as error:
+        raise Damaged(f"The first line is no CSV: {error}.") from error
     return rows(reader, fields, taken)
 
 
 def rows(reader: Any, fields: list[Any], taken: list[bytes]) -> Iterator[Line]:
+    # What this wall wrote comes back as it was.
+    is_export = len(fields) == len(Table(Message).fields)
     while True:
         taken.clear()
         number = reader.line_num + 1
@@ -66,6 +75,8 @@ def rows(reader: Any, fields: list[Any], taken: list[bytes]) -> Iterator[Line]:
         if len(cells) == len(fields):
             pairs = zip(fields, cells, strict=True)
             row = {f.attname: from_cell(f, cell) for f, cell in pairs if cell}
+            if not is_export:
+                clean_texts(row)
             yield Line(number, b"".join(taken), row)
         elif cells:
             problem = f"it has {len(cells)} cells, not {len(fields)}"
@@ -74,17 +85,27 @@ def rows(reader: Any, fields: list[Any], taken: list[bytes]) -> Iterator[Line]:
 
 def columns(head: list[str]) -> list[Any]:
     """Return the fields that the first line names."""
-    names = [name.strip("\ufeff \t").lower() for name in head]
+    names = [name.strip().lower() for name in head]
     names = [ALIASES.get(name, name) for name in names]
     fields = Table(Message).fields
     if unknown := [name for name in names if name not in fields]:
         raise Damaged(
             f"The first line should name columns. No message has {unknown[0][:40]!r}; "
-            f"text, date and name would do, or of {', '.join(fields)}."
+            f"text, date and name would do, with commas between them, or of "
+            f"{', '.join(fields)}."
         )
+    if len({*names}) < len(names):
+        raise Damaged("The first line names a column twice.")
     if missing := [NEEDED[name] for name in NEEDED if name not in names]:
         raise Damaged(f"The first line names no column {missing[0]!r}.")
     return [fields[name] for name in names]
+
+
+def clean_texts(row: dict[str, Any]) -> None:
+    """Clean text and name as those of a post; what a post may not hold stays."""
+    for name, clean in [("content", text.clean), ("author_name", text.clean_line)]:
+        if isinstance(row.get(name), str) and not text.find_refused(row[name]):
+            row[name] = clean(row[name])
 
 
 def to_cell(value: Any) -> str:

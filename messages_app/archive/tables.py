@@ -44,8 +44,9 @@ MADE_ANEW = {"rules_token"}  # what tells processes to look again
 KEEP_NUMBERS = {
     "postgresql": [
         """
-        SELECT setval(name, GREATEST(%(last)s, nextval(name)))
-        FROM pg_get_serial_sequence(%(table)s, 'id') AS name WHERE name IS NOT NULL
+        SELECT setval(name, %(last)s)
+        FROM CAST(pg_get_serial_sequence(%(table)s, 'id') AS regclass) AS name
+        WHERE COALESCE(pg_sequence_last_value(name), 0) < %(last)s
         """
     ],
     "sqlite": [

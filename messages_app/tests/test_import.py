@@ -14,6 +14,7 @@ from django.db import connection
 
 from messages_app.archive import tables
 from messages_app.models import Message
+from messages_app.moderation import authors
 from messages_app.tests.test_export import Terminal, export, manage, rows
 
 
@@ -162,7 +163,8 @@ def test_each_wrong_value_is_told(three_messages, file, take, old, new, reason):
 
 def test_another_message_of_that_number_stays(three_messages, file, take):
     path = file(export()[0])
-    Message.objects.filter(pk=three_messages.pk).update(content="Edited since")
+    other = {"content": "Another", "created_at": datetime(2020, 1, 1, tzinfo=UTC)}
+    Message.objects.filter(pk=three_messages.pk).update(**other)
     status, told = take(path)
     assert status == 3
     assert told.startswith("Imported 0 messages; 2 were there already. 1 rows were rej")
@@ -170,7 +172,84 @@ def test_another_message_of_that_number_stays(three_messages, file, take):
         rejected(path)[0]["reason"] == f"another message has number {three_messages.pk}"
     )
     three_messages.refresh_from_db()
-    assert three_messages.content == "Edited since"
+    assert three_messages.content == "Another"
+
+
+def test_what_was_hidden_or_edited_since_is_there_and_stays_as_it_is(
+    three_messages, file, take
+):
+    path = file(export()[0])
+    Message.objects.filter(pk=three_messages.pk).update(content="Edited since")
+    Message.objects.all().hide("Spam")
+    assert take(path) == (0, "Imported 0 messages; 3 were there already.\n")
+    three_messages.refresh_from_db()
+    assert (three_messages.content, three_messages.reason) == ("Edited since", "Spam")
+
+
+def test_what_was_erased_comes_back_only_where_that_is_asked_for(
+    three_messages, file, take
+):
+    path = file(export()[0])
+    authors.erase(Message.objects.filter(pk=three_messages.pk))
+    status, _ = take(path)
+    assert status == 3
+    assert rejected(path)[0]["reason"] == "it was erased here: see --with-erased"
+    assert not Message.objects.filter(pk=three_messages.pk).exists()
+    assert take(path, with_erased=True)[0] == 0
+    assert Message.objects.filter(pk=three_messages.pk).exists()
+    assert not os.path.exists(f"{path}.rejected.jsonl")
+
+
+def test_the_file_itself_is_no_place_for_rejected_rows(db, file, take):
+    path = file(text := "text,date\nHello,soon\n")
+    assert take(path, rejected=path) == (
+        2,
+        "Rejected rows would be written over the file itself.",
+    )
+    with open(path) as kept:
+        assert kept.read() == text
+
+
+def test_a_csv_of_a_spreadsheet_is_cleaned_as_posts_are(db, file, take):
+    path = file(
+        b'\xef\xbb\xbf"id","text","date"\r\n7,"Hello  \xe2\x80\xae",2026-01-31\r\n'
+    )
+    assert take(path)[0] == 0
+    message = Message.objects.get()
+    assert (message.pk, message.content) == (7, "Hello")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("text,message,date\n", "The first line names a column twice."),
+        ('"text"x,date\n', "The first line is no CSV"),
+        ("text;date\n", "with commas between them"),
+    ],
+)
+def test_a_first_line_that_names_no_columns_is_told(db, file, take, text, told):
+    status, said = take(file(text))
+    assert status == 1
+    assert told in said
+
+
+def test_a_row_with_a_key_that_is_no_text_is_rejected(db, file, take):
+    begin = b'{"format":"message-wall","version":1,"tables":["message"]}\n'
+    path = file(begin + b'{"content":"a","\xff":1}\n')
+    assert take(path)[0] == 3
+    assert rejected(path)[0]["line"] == 2
+
+
+def test_a_message_from_times_to_come_is_rejected(db, file, take):
+    path = file("text,date\nHello,9999-12-31\n")
+    assert take(path)[0] == 3
+    assert rejected(path)[0]["reason"] == "created_at is still to come"
+
+
+def test_a_text_that_was_imported_can_be_repeated(db, file, take, post):
+    take(file(f"text,date\nHello,{datetime.now(UTC).isoformat()}\n"))
+    post("hello!")
+    assert Message.objects.latest("pk").reason == "repeated"
 
 
 def test_a_post_that_is_there_is_not_doubled_under_another_number(
@@ -239,15 +318,18 @@ def test_a_file_that_is_not_there_is_told(db, take):
 
 
 def test_standard_input_needs_a_place_for_rejected_rows(db, take):
-    assert take("-") == (1, "Name a file for rejected rows: --rejected FILE.")
+    assert take("-") == (2, "Name a file for rejected rows: --rejected FILE.")
 
 
 def test_a_dry_run_stores_nothing(db, file, take):
     path = file("text,date\nHello,2026-01-31\nHello,soon\n")
     status, told = take(path, dry_run=True)
     assert status == 3
-    assert told.startswith("Would import 1 messages; 0 were there already. 1 rows")
+    assert told == (
+        "Would import 1 messages; 0 were there already. 1 rows were rejected."
+    )
     assert not Message.objects.exists()
+    assert not os.path.exists(f"{path}.rejected.jsonl")
 
 
 def test_a_terminal_is_shown_a_bar_and_a_pipe_is_not(db, file, take):

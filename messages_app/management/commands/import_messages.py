@@ -4,16 +4,20 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import closing, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from itertools import chain
 from typing import IO, Any
 
 from django.core.management import CommandError, CommandParser
+from django.db import connection
 
+from messages_app import advisory_lock
 from messages_app.archive import arrivals, cells, tables, words
 from messages_app.archive.files import Damaged, Source, reading
 from messages_app.archive.lines import BadRow, Line, Reader
 from messages_app.management.base import DONE_IN_PART, OperatorCommand
+
+WAIT_SECONDS = 3_600  # for another import
 
 
 class Command(OperatorCommand):
@@ -29,19 +33,35 @@ class Command(OperatorCommand):
             help="where rows that cannot be read go, with the reasons (default: "
             "beside the file, as its name with .rejected.jsonl)",
         )
+        parser.add_argument(
+            "--with-erased",
+            action="store_true",
+            help="also messages that were erased on this wall",
+        )
         self.add_dry_run(parser)
 
     def handle(
-        self, *, file: str, rejected: str | None, dry_run: bool, **options: Any
+        self,
+        *,
+        file: str,
+        rejected: str | None,
+        with_erased: bool,
+        dry_run: bool,
+        **options: Any,
     ) -> None:
         if file == "-" and not rejected:
-            raise CommandError("Name a file for rejected rows: --rejected FILE.")
-        refused = Rejected(rejected or f"{file}.rejected.jsonl")
-        store = arrivals.Store(refused.add, is_rehearsal=dry_run)
+            told = "Name a file for rejected rows: --rejected FILE."
+            raise CommandError(told, returncode=2)
+        refused = Rejected("" if dry_run else rejected or f"{file}.rejected.jsonl")
+        store = arrivals.Store(
+            refused.add, is_rehearsal=dry_run, with_erased=with_erased
+        )
         problem = ""
         with reading(file, sys.stdin) as source, closing(refused):
+            refused.begin(source)
             lines = open_lines(source)
             with (
+                self.alone(),
                 self.progress(source.size, "B", unit_scale=True) as bar,
                 tables.unlimited(),
                 nullcontext() if dry_run else words.put_off(),
@@ -55,10 +75,27 @@ class Command(OperatorCommand):
         would = "Would import" if dry_run else "Imported"
         told = f"{would} {store.added:,} messages; {store.known:,} were there already."
         if refused.count:
-            told += f" {refused.count:,} rows were rejected: see {refused.path}."
+            see = f": see {refused.path}" if refused.path else ""
+            told += f" {refused.count:,} rows were rejected{see}."
+        self.tell_if_cache_lags()
         if problem or refused.count:
             raise CommandError(told + problem, returncode=DONE_IN_PART)
         self.say(told)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Wait for another import: each would take the other's index of words away."""
+
+        def tell() -> None:
+            self.stderr.write("Another import is at work; waiting for it.")
+
+        try:
+            with advisory_lock.held(
+                connection, "import", seconds=WAIT_SECONDS, tell=tell
+            ):
+                yield
+        except advisory_lock.NotFree as error:
+            raise CommandError("Another import is still at work.") from error
 
 
 def open_lines(source: Source) -> Iterator[Line]:
@@ -109,19 +146,33 @@ class Rejected:
     """The file of what could not be imported, which is made for the first such row."""
 
     def __init__(self, path: str) -> None:
-        self.path, self.count = path, 0
+        self.path, self.count = path, 0  # empty: they are but counted
         self.file: IO[str] | None = None
+
+    def begin(self, source: Source) -> None:
+        """Remove what an earlier import rejected; raise CommandError for the file itself."""
+        if not os.path.isfile(self.path):
+            return
+        if os.path.samestat(os.stat(self.path), os.fstat(source.raw.fileno())):
+            told = "Rejected rows would be written over the file itself."
+            raise CommandError(told, returncode=2)
+        os.unlink(self.path)
 
     def close(self) -> None:
         if self.file:
             self.file.close()
 
     def add(self, line: Line, reason: str) -> None:
+        self.count += 1
+        if not self.path:
+            return
         if not self.file:
             # For its owner only: it holds visitors' words.
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-            self.file = os.fdopen(os.open(self.path, flags, 0o600), "w")
-        self.count += 1
+            opened = os.open(self.path, flags, 0o600)
+            self.file = open(  # noqa: SIM115 - as long as the import lasts
+                opened, "w", encoding="utf-8", errors="backslashreplace"
+            )
         raw = line.raw.decode(errors="backslashreplace").rstrip("\r\n")
         told = {"line": line.number, "reason": reason, "row": raw}
         self.file.write(json.dumps(told, ensure_ascii=False) + "\n")

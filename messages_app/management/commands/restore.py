@@ -55,7 +55,12 @@ class Command(OperatorCommand):
                 raise CommandError(f"{error} Nothing was changed.") from error
         if not dry_run:
             transaction.on_commit(wall_cache.forget_for_good)
-        self.say(f"{'Would restore' if dry_run else 'Restored'}: {whole.told(found)}.")
+            self.tell_if_cache_lags()
+        if dry_run:
+            rows = whole.told(found)
+            self.say(f"Its lines can be read: {rows}. verify_backup tries them too.")
+        else:
+            self.say(f"Restored: {whole.told(found)}.")
         if not is_counted:
             raise CommandError(
                 "The cache does not answer, and may bring its own view count back: set "
