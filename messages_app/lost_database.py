@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 from django.db import Error, connection
 
+NO_TABLE = "42P01"  # as PostgreSQL numbers what can be wrong
+
 
 class Cause(NamedTuple):
     """What a server's refusal means, told by words in its text.
@@ -61,7 +63,9 @@ def describe(error: Error) -> str:
     was_reached = getattr(error.__cause__, "sqlstate", None)
     if was_reached or connection.vendor != "postgresql":
         line = str(error).partition("\n")[0]  # the rest may quote a row
-        return f"The database {where()} refused: {line}."
+        lacks_tables = was_reached == NO_TABLE or "no such table" in line
+        mend = " Run `manage.py migrate`." if lacks_tables else ""
+        return f"The database {where()} refused: {line}.{mend}"
     line = " ".join(str(error).split()).rstrip(".?!")
     return (
         f"The database {where()} cannot be reached: {line}. {find_cause(error).check}"

@@ -16,7 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.core.management.base import DjangoHelpFormatter, OutputWrapper
-from django.db import Error, OperationalError, connection
+from django.db import Error, OperationalError, ProgrammingError, connection
 from django.utils import timezone
 from tqdm import tqdm
 
@@ -24,9 +24,11 @@ from messages_app import lost_database, wall_cache
 from messages_app.models import Message, MessageQuerySet, ModerationBatch
 from messages_app.moderation.acts import Progress
 from messages_app.pagination import LARGEST_ID
+from messages_app.text import clean_line, find_refused
 
 ACTOR = "manage.py"  # who did it, in the record of what moderators do
 DONE_IN_PART, INTERRUPTED = 3, 130  # exit statuses
+LONGEST_REASON = Message._meta.get_field("reason").max_length or 0
 LINE_SECONDS = 10.0  # between two lines of progress, where nobody watches a bar
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -61,7 +63,7 @@ class OperatorCommand(BaseCommand):
             return super().execute(*args, **options)
         except KeyboardInterrupt as error:
             raise CommandError("Interrupted.", returncode=INTERRUPTED) from error
-        except OperationalError as error:
+        except (OperationalError, ProgrammingError) as error:  # without tables, too
             raise CommandError(lost_database.describe(error)) from error
         except BrokenPipeError:
             # Whoever read it has seen enough, as `head` does. Python would complain once
@@ -186,6 +188,14 @@ def sender(text: str) -> bytes:
         found = b""
     if len(found) != 16:
         raise ArgumentTypeError(f"{text!r} is no sender: 32 hexadecimal digits")
+    return found
+
+
+def reason(text: str) -> str:
+    """Return a reason as the desk would take it."""
+    found = clean_line(text)
+    if find_refused(text) or len(found) > LONGEST_REASON:
+        raise ArgumentTypeError(f"a reason has {LONGEST_REASON} characters at most")
     return found
 
 

@@ -3,9 +3,10 @@
 from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from messages_app.models import Message, MessageQuerySet
+from messages_app.models import Message, MessageQuerySet, ModerationEvent
 from messages_app.moderation import acts
 
 
@@ -15,11 +16,23 @@ def prune() -> None:
         older_than(settings.WALL_RETENTION_DAYS, Message.objects.all()),
         older_than(
             settings.WALL_HIDDEN_RETENTION_DAYS,
-            Message.objects.filter(status=Message.Status.HIDDEN),
+            undecided_for(
+                settings.WALL_HIDDEN_RETENTION_DAYS,
+                Message.objects.filter(status=Message.Status.HIDDEN),
+            ),
         ),
     ]:
         if old is not None and old.exists():
             acts.finish(acts.erase(old, actor=""))
+
+
+def undecided_for(days: int, messages: MessageQuerySet) -> MessageQuerySet:
+    """Return those on which nothing was decided as lately: it can still be undone."""
+    lately = ModerationEvent.objects.filter(
+        message_number=OuterRef("pk"),
+        created_at__gte=timezone.now() - timedelta(days=days),
+    )
+    return messages.exclude(Exists(lately))
 
 
 def older_than(days: int, messages: MessageQuerySet) -> MessageQuerySet | None:

@@ -7,7 +7,7 @@ import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
 
-from messages_app import wall_cache
+from messages_app import reports, wall_cache
 from messages_app.models import ModerationBatch, ModerationEvent, Report, Rule
 from messages_app.moderation import acts, undo
 
@@ -98,6 +98,14 @@ def test_a_sender_is_erased_with_what_they_reported(run, secret, make_message, p
     assert "Ada" not in page()
     assert "rude" not in all_that_is_stored()
     assert repr(ADA) not in all_that_is_stored()
+
+
+def test_nothing_waits_for_the_reports_of_who_was_erased(run, make_message):
+    message = make_message("harmless")
+    reports.store(Report(message=message, reason="spam"), [ADA])
+    run("erase_sender", ADA.hex())
+    message.refresh_from_db()
+    assert (message.report_count, message.waits_since) == (0, None)
 
 
 def test_a_ban_stays_unless_it_is_to_go(run, secret):

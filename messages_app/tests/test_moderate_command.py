@@ -83,6 +83,14 @@ def test_without_a_choice_nothing_is_done(three):
     assert len(on_the_wall()) == 3
 
 
+@pytest.mark.parametrize("lasts", ["0m", "90d"])
+def test_a_ban_of_no_time_or_too_much_is_a_wrong_call(three, lasts):
+    with pytest.raises(CommandError) as raised:
+        moderate("ban", "--all", "--for", lasts)
+    assert raised.value.returncode == 2
+    assert not Rule.objects.exists()
+
+
 def test_a_dry_run_tells_how_many_and_which_and_does_nothing(three):
     arguments = "ban", "--text", "watches", "--dry-run"
     said = moderate(*arguments, verbosity=2)
@@ -116,8 +124,16 @@ def test_too_many_senders_are_refused(three, monkeypatch):
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("--sender", "xyz"), ("--sender", "ab"), ("--text", "x" * 101), ("--text", " ")],
+    [
+        ("--sender", "xyz"),
+        ("--sender", "ab"),
+        ("--text", "x" * 101),
+        ("--text", " "),
+        ("--reason", "x" * 201),
+        ("--reason", "\udcff"),
+    ],
 )
 def test_nonsense_is_a_wrong_call(three, option, value):
-    with pytest.raises(CommandError, match=r"is no sender|takes 1 to 100"):
+    told = r"is no sender|takes 1 to 100|has 200 characters at most"
+    with pytest.raises(CommandError, match=told):
         moderate("hide", option, value)

@@ -9,6 +9,7 @@ from django.db import connection
 
 from messages_app import page_views, wall_cache
 from messages_app.models import PageViewTotal
+from messages_app.tests.test_commands import manage
 
 
 def test_each_view_counts_one(page):
@@ -133,6 +134,20 @@ def long_running(page):
     PageViewTotal.objects.create(total=999)
     page()
     page_views.fold()
+
+
+def test_no_number_is_told_while_the_database_is_away():
+    url = "postgres://wall:hush@127.0.0.1:1/wall"
+    status, said = manage("page_views", DATABASE_URL=url)
+    assert status == 1
+    assert "The database at 127.0.0.1:1 cannot be reached" in said
+
+
+def test_without_its_tables_a_wall_is_told_to_migrate(tmp_path):
+    url = f"sqlite:///{tmp_path}/wall.sqlite3"
+    status, said = manage("page_views", DATABASE_URL=url)
+    assert status == 1
+    assert "Run `manage.py migrate`." in said
 
 
 def test_the_number_is_told_alone(long_running):

@@ -87,6 +87,13 @@ def test_maintain_erases_what_the_settings_let_go(
     assert len(left()) == expected
 
 
+def test_what_was_hidden_lately_is_kept_so_that_it_can_be_undone(aged, settings):
+    settings.WALL_HIDDEN_RETENTION_DAYS = 90
+    acts.finish(acts.hide(Message.objects.filter(content="published 100"), actor="m"))
+    call_command("maintain", stdout=StringIO())
+    assert left() == ["hidden 10", "published 10", "published 100"]
+
+
 def test_ctrl_c_ends_between_two_batches_and_tells_how_far_it_is(aged, monkeypatch):
     monkeypatch.setattr(acts, "CHUNK", 1)
     count = acts.record.count

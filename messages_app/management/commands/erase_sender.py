@@ -53,7 +53,10 @@ class Command(OperatorCommand):
         else:
             batch = self.carry_out(acts.erase(messages, actor=ACTOR), found[0])
             # Those about messages of others; the rest went with the messages.
+            reported = list(reports.values_list("message", flat=True))
             reports.delete()
+            for message in Message.objects.filter(pk__in=reported):
+                count_anew(message)
             if lift_bans:
                 bans.delete()
             told = f"Erased {told_of(batch.message_count, *found[1:], lift_bans)}."
@@ -73,6 +76,15 @@ class Command(OperatorCommand):
         if not found:
             raise CommandError("Name a sender, or a message of theirs.", returncode=2)
         return found
+
+
+def count_anew(message: Message) -> None:
+    """Count the reports that are left; without any there is nothing to decide."""
+    left = message.reports.count()
+    rows = Message.objects.filter(pk=message.pk)
+    rows.update(report_count=left)
+    if not left:
+        rows.filter(status=Message.Status.PUBLISHED).update(waits_since=None)
 
 
 def told_of(messages: int, reports: int, bans: int, lift_bans: bool) -> str:

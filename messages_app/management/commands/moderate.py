@@ -1,5 +1,6 @@
 """Publishes and hides messages and bans their senders, as the desk does."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.core.management import CommandError, CommandParser
@@ -15,6 +16,7 @@ from messages_app.management.base import (
     counted,
     duration,
     message_number,
+    reason,
     sender,
 )
 from messages_app.models import MessageQuerySet
@@ -49,7 +51,10 @@ class Command(OperatorCommand):
         add_message_filter(parser)
         parser.add_argument("--all", action="store_true", help="all messages")
         parser.add_argument(
-            "--reason", default="", help="is public, and told to the authors: hide, ban"
+            "--reason",
+            type=reason,
+            default="",
+            help="is public, and told to the authors: hide, ban",
         )
         parser.add_argument(
             "--for",
@@ -61,6 +66,8 @@ class Command(OperatorCommand):
         self.add_dry_run(parser)
 
     def handle(self, *, act: str, dry_run: bool, **options: Any) -> None:
+        if not timedelta(0) < options["for"] <= acts.LONGEST_BAN:
+            raise CommandError("A ban lasts up to 28 days.", returncode=2)
         messages, is_all = self.choose(**options)
         found = count(messages)
         if dry_run or not found:
@@ -115,11 +122,11 @@ class Command(OperatorCommand):
         self, act: str, messages: MessageQuerySet, found: int, **options: Any
     ) -> None:
         """Do it, and say how to take it back."""
-        reason, lasts = options["reason"], options["for"]
+        why, lasts = options["reason"], options["for"]
         done = {
             "publish": lambda: acts.publish(messages, actor=ACTOR),
-            "hide": lambda: acts.hide(messages, actor=ACTOR, reason=reason),
-            "ban": lambda: acts.ban(messages, actor=ACTOR, reason=reason, lasts=lasts),
+            "hide": lambda: acts.hide(messages, actor=ACTOR, reason=why),
+            "ban": lambda: acts.ban(messages, actor=ACTOR, reason=why, lasts=lasts),
         }[act]()
         try:
             # A ban hides more than is chosen.

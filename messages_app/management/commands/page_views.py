@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import CommandError, CommandParser
 
-from messages_app import page_views
+from messages_app import health, page_views
 from messages_app.management.base import OperatorCommand
 
 # Of a cache in the memory of another process.
@@ -37,6 +37,8 @@ class Command(OperatorCommand):
         before = page_views.read()
         if total is None:
             self.stdout.write(str(before))
+            if health.cache_state_now() != health.OK:
+                self.stderr.write("The cache does not answer: as last folded.")
         elif dry_run:
             told = f"Would go from {before:,} to {total:,}. Nothing was done."
             self.stdout.write(told)

@@ -74,6 +74,11 @@ class Command(OperatorCommand):
         last = until or timezone.now().replace(
             hour=0, minute=0, second=0, microsecond=0
         )
+        try:
+            last - timedelta(days=days)
+        except OverflowError as error:
+            told = "--until is too early for so many --days."
+            raise CommandError(told, returncode=2) from error
         written = 0
         if not dry_run:
             made = make(count, Random(seed), last, timedelta(days=days))  # noqa: S311 - no secret
