@@ -70,19 +70,23 @@ class Store:
         self.with_erased = with_erased
         self.added = self.known = 0
 
-    def put(self, arrivals: list[Arrival]) -> None:
+    def put(self, arrivals: list[Arrival], *, is_hopeful: bool = True) -> None:
         """Store those that are not there yet: all that can be, or none if it fails."""
+        # Into an empty wall, and after it, no row is asked for; the table knows better.
+        is_hopeful = is_hopeful and not self.is_rehearsal and are_beyond_all(arrivals)
         try:
             with transaction.atomic():
-                new, conflicts = self.sort(arrivals)
+                new, conflicts = (arrivals, []) if is_hopeful else self.sort(arrivals)
                 if not self.is_rehearsal:
                     insert([arrival.values for arrival in new])
         except (IntegrityError, DataError) as error:
             # A row that only the table knows to be wrong, or one that came meanwhile.
             half = len(arrivals) // 2
-            if half:
-                self.put(arrivals[:half])
-                self.put(arrivals[half:])
+            if is_hopeful:
+                self.put(arrivals, is_hopeful=False)
+            elif half:
+                self.put(arrivals[:half], is_hopeful=False)
+                self.put(arrivals[half:], is_hopeful=False)
             else:
                 self.refuse(arrivals[0].line, str(error).partition("\n")[0])
             return
@@ -130,6 +134,15 @@ class Store:
             if digest is not None:
                 posted[digest] = number
         return new, conflicts
+
+
+def are_beyond_all(arrivals: list[Arrival]) -> bool:
+    """Return whether all have numbers beyond those that are there, or were erased."""
+    lowest = min((arrival.values[ID] or 0 for arrival in arrivals), default=0)
+    if not lowest or Message.objects.filter(pk__gte=lowest).exists():
+        return False
+    beyond = ModerationEvent.objects.filter(message_number__gte=lowest)
+    return not beyond.filter(act=Act.ERASE).exists()
 
 
 def insert(rows: list[tuple[Any, ...]]) -> None:

@@ -78,6 +78,13 @@ def test_what_comes_later_gets_a_number_of_its_own(
     assert make_message("New").pk > three_messages.pk + 500
 
 
+def test_an_import_of_what_is_there_takes_no_number(
+    three_messages, file, take, make_message
+):
+    take(file(export()[0]))
+    assert make_message("New").pk == three_messages.pk + 1
+
+
 def test_the_wall_shows_what_came(db, page, file, take):
     page()
     take(file("text,date\nFrom elsewhere,2026-01-31\n"))
@@ -200,6 +207,14 @@ def test_what_was_erased_comes_back_only_where_that_is_asked_for(
     assert not os.path.exists(f"{path}.rejected.jsonl")
 
 
+def test_an_empty_wall_stays_so_where_all_was_erased(three_messages, file, take):
+    path = file(export()[0])
+    authors.erase(Message.objects.all())
+    assert take(path)[0] == 3
+    assert len(rejected(path)) == 3
+    assert not Message.objects.exists()
+
+
 def test_the_file_itself_is_no_place_for_rejected_rows(db, file, take):
     path = file(text := "text,date\nHello,soon\n")
     assert take(path, rejected=path) == (
@@ -257,8 +272,8 @@ def test_a_post_that_is_there_is_not_doubled_under_another_number(
 ):
     text = export(status="held")[0]
     number = rows(text)[0]["id"]
-    status, _ = take(path := file(text.replace(f'"id":{number}', '"id":999')))
-    assert status == 3
+    path = file(text.replace(f'"id":{number}', f'"id":{number + 999}'))
+    assert take(path)[0] == 3
     assert rejected(path)[0]["reason"] == f"it is there already, as number {number}"
 
 
