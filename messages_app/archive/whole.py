@@ -18,6 +18,7 @@ from messages_app.archive.tables import Table
 from messages_app.models import Message, ModerationEvent, PageViewTotal, WallState
 
 GUARD = import_module("messages_app.migrations.0004_moderation")
+LOCK_SECONDS = 60
 SCRATCH = NO_DB_ALIAS  # a database that is in no settings
 
 
@@ -122,6 +123,8 @@ def lock() -> None:
     if connection.vendor == "postgresql":
         names = ", ".join(model._meta.db_table for model in tables.ALL)
         with connection.cursor() as cursor:
+            # Longer than a post would: a backup that goes on reads them all.
+            cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
             cursor.execute(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")
 
 
