@@ -197,7 +197,7 @@ def test_the_desks_first_page_leads_to_what_waits_and_to_what_was_done(
     way = '<a class="button" href="/admin/messages_app/message/">'
     assert f"{way}2 messages wait for a decision</a>" in html
     assert re.search(
-        r'moderationbatch/\d+/change/">Hidden</a> \(1\)<br>\s+.*Mia,', html
+        r'moderationbatch/\d+/change/">Hidden</a> \(1\)<br>\s+.*Mia</bdi>,', html
     )
     monkeypatch.setattr(desk, "MOST_COUNTED", 1)
     html = moderator.get("/admin/").text
