@@ -153,8 +153,7 @@ def is_count(value: Any) -> TypeGuard[int]:
 
 def read() -> int:
     """Return the number of views; raise DatabaseError while that is away."""
-    row = PageViewTotal.objects.values_list("total", flat=True).first() or 0
-    return max(read_counter(), row)
+    return max(read_counter(), ask_row())
 
 
 def read_counter() -> int:
@@ -168,10 +167,15 @@ def write_counter(total: int) -> bool:
     return cache.set_surely({COUNT_KEY: total})  # type: ignore[attr-defined]  # our back end
 
 
+def ask_row() -> int:
+    """Return the total as last folded; raise DatabaseError while that is away."""
+    return PageViewTotal.objects.values_list("total", flat=True).first() or 0
+
+
 def read_row() -> int | None:
     """Return the total as last folded into the database; None while that is away."""
     try:
-        return PageViewTotal.objects.values_list("total", flat=True).first() or 0
+        return ask_row()
     except DatabaseError as error:
         # Quietly: it is one of many pages, and whoever reads the messages tells.
         logger.debug("The view count cannot be read from the database: %s", error)
