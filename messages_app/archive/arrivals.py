@@ -100,11 +100,11 @@ class Store:
     ) -> tuple[list[Arrival], list[tuple[Arrival, str]]]:
         """Return what is new, and what cannot come beside what is there."""
         numbers = [arrival.values[ID] for arrival in arrivals if arrival.values[ID]]
-        rows = Message.objects.values_list(*NAMES).order_by()
-        there = {row[ID]: row for row in rows.filter(pk__in=numbers)}
+        rows = Message.objects.values_list("id", "created_at").order_by()
+        there: dict[Any, Any] = dict(rows.filter(pk__in=numbers))
         digests = [a.values[DIGEST] for a in arrivals if a.values[DIGEST]]
-        rows = Message.objects.values_list("post_digest", "id").order_by()
-        posted: dict[Any, Any] = dict(rows.filter(post_digest__in=digests))
+        known = Message.objects.values_list("post_digest", "id").order_by()
+        posted: dict[Any, Any] = dict(known.filter(post_digest__in=digests))
         erased: set[int | None] = set()
         if not self.with_erased:
             events = ModerationEvent.objects.filter(
@@ -116,7 +116,7 @@ class Store:
             number, digest = arrival.values[ID], arrival.values[DIGEST]
             if number in there:
                 # Its words, its state or its reports may be others by now.
-                if there[number][POSTED] != arrival.values[POSTED]:
+                if there[number] != arrival.values[POSTED]:
                     reason = f"another message has number {number}"
                     conflicts.append((arrival, reason))
                 continue
@@ -130,7 +130,7 @@ class Store:
                 continue
             new.append(arrival)
             if number is not None:
-                there[number] = arrival.values
+                there[number] = arrival.values[POSTED]
             if digest is not None:
                 posted[digest] = number
         return new, conflicts

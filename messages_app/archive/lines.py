@@ -70,7 +70,6 @@ class Reader:
         self.source = lines
         self.sha = hashlib.sha256()
         self.lines = 0
-        self.begun: dict[str, Any] = {}  # the line that begins the table
         self.is_whole = False
         header = self.parse(next(lines, b""))
         if not header.row or header.row.get("format") != FORMAT:
@@ -100,10 +99,7 @@ class Reader:
             line = self.parse(raw)
             if self.is_whole:
                 raise Damaged("The file goes on after its end.")
-            if line.row and "table" in line.row:
-                self.begun = line.row
-                yield line
-            elif line.row and "sha256" in line.row:
+            if line.row and "sha256" in line.row and "table" not in line.row:
                 if line.row != {"lines": self.lines - 1, "sha256": self.before}:
                     raise Damaged(
                         "The file was changed or damaged: its checksum does not fit."
