@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -23,6 +23,7 @@ from messages_app.models import (
     Rule,
     WallState,
 )
+from messages_app.postgresql import unlimited
 
 CHUNK = 5_000  # rows that are stored at once ...
 CHUNK_BYTES = 2**21  # ... or fewer, if they are long: a message may have 40 kB
@@ -238,19 +239,13 @@ def lack() -> Any:
     raise ValueError("is missing")
 
 
-def unlimited() -> Any:
-    """Return a context in which a query may take the time it needs."""
-    limited: Any = connection
-    return nullcontext() if limited.vendor == "sqlite" else limited.without_limit()
-
-
 @contextmanager
 def snapshot() -> Iterator[None]:
     """Let all queries see the wall as it is now, while others write."""
     if connection.in_atomic_block:
         yield
     elif connection.vendor == "postgresql":
-        with unlimited(), transaction.atomic():
+        with unlimited(connection), transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             yield

@@ -16,6 +16,7 @@ from messages_app.archive.files import Damaged
 from messages_app.archive.lines import BadRow, Reader, Writer
 from messages_app.archive.tables import Table
 from messages_app.models import Message, ModerationEvent, PageViewTotal, WallState
+from messages_app.postgresql import unlimited
 
 GUARD = import_module("messages_app.migrations.0004_moderation")
 LOCK_SECONDS = 60
@@ -132,7 +133,7 @@ def lock() -> None:
 def scratch() -> Iterator[str]:
     """Yield the alias of a wall with empty tables, which are gone afterwards."""
     if connection.vendor == "postgresql":
-        with tables.unlimited(), transaction.atomic():
+        with unlimited(connection), transaction.atomic():
             with connection.cursor() as cursor:
                 # The session's own tables, which nobody else sees.
                 cursor.execute(

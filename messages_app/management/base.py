@@ -9,7 +9,7 @@ import os
 import sys
 from argparse import ArgumentDefaultsHelpFormatter, ArgumentTypeError
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,6 +24,7 @@ from messages_app import lost_database, wall_cache
 from messages_app.models import Message, MessageQuerySet, ModerationBatch
 from messages_app.moderation.acts import Progress
 from messages_app.pagination import LARGEST_ID
+from messages_app.postgresql import unlimited
 from messages_app.text import clean_line, find_refused
 
 ACTOR = "manage.py"  # who did it, in the record of what moderators do
@@ -168,8 +169,7 @@ def counted(number: int, noun: str) -> str:
 
 def count(messages: MessageQuerySet) -> int:
     """Return how many there are, however long counting takes."""
-    without_limit = getattr(connection, "without_limit", nullcontext)  # not of SQLite
-    with without_limit():
+    with unlimited(connection):
         return messages.order_by().count()
 
 

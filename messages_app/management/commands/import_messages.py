@@ -16,6 +16,7 @@ from messages_app.archive import arrivals, cells, tables, words
 from messages_app.archive.files import Damaged, Source, reading
 from messages_app.archive.lines import BadRow, Line, Reader
 from messages_app.management.base import DONE_IN_PART, OperatorCommand
+from messages_app.postgresql import unlimited
 
 WAIT_SECONDS = 3_600  # for another import
 
@@ -63,7 +64,7 @@ class Command(OperatorCommand):
             with (
                 self.alone(),
                 self.progress(source.size, "B", unit_scale=True) as bar,
-                tables.unlimited(),
+                unlimited(connection),
                 nullcontext() if dry_run else words.put_off(),
             ):
                 try:

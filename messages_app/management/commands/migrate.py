@@ -1,7 +1,6 @@
 """Django's `migrate`, safe to start from several machines on a wall that is read."""
 
 import time
-from contextlib import nullcontext
 from typing import Any
 
 from django.core.management import CommandError
@@ -10,6 +9,7 @@ from django.db import OperationalError, connections
 from psycopg.errors import LockNotAvailable
 
 from messages_app import advisory_lock
+from messages_app.postgresql import unlimited
 
 WAIT_SECONDS = 600  # for another `migrate`
 TRIES = 30  # to get a table that is in use, two seconds each
@@ -20,13 +20,16 @@ class Command(migrate.Command):
         """Apply what is missing, one process at a time; the others find it done."""
         connection = connections[options["database"]]
         try:
-            with advisory_lock.held(
-                connection, "migrate", seconds=WAIT_SECONDS, tell=self.tell_of_another
+            with (
+                advisory_lock.held(
+                    connection,
+                    "migrate",
+                    seconds=WAIT_SECONDS,
+                    tell=self.tell_of_another,
+                ),
+                unlimited(connection),
             ):
-                # SQLite has no limit.
-                without_limit = getattr(connection, "without_limit", nullcontext)
-                with without_limit():
-                    self.migrate(*args, **options)
+                self.migrate(*args, **options)
         except advisory_lock.NotFree as error:
             raise CommandError(
                 f"Another migrate has been at work for {WAIT_SECONDS} s. If none is, "

@@ -4,13 +4,14 @@ import sys
 from typing import Any
 
 from django.core.management import CommandError, CommandParser
-from django.db import transaction
+from django.db import connection, transaction
 
 from messages_app import page_views, wall_cache
-from messages_app.archive import tables, whole, words
+from messages_app.archive import whole, words
 from messages_app.archive.files import Damaged, reading
 from messages_app.archive.lines import Reader
 from messages_app.management.base import DONE_IN_PART, OperatorCommand
+from messages_app.postgresql import unlimited
 
 
 class Command(OperatorCommand):
@@ -43,7 +44,7 @@ class Command(OperatorCommand):
                     found = whole.load(reader, told, is_rehearsal=True)
                     is_counted = True
                 else:
-                    with tables.unlimited(), transaction.atomic():
+                    with unlimited(connection), transaction.atomic():
                         whole.lock()
                         refuse_to_lose(replace)
                         whole.empty()
