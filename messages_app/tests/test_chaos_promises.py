@@ -13,6 +13,7 @@ from messages_app.tests.chaos.promises import (
     Read,
     Seen,
     judge,
+    longest,
     summary,
 )
 
@@ -129,11 +130,9 @@ def test_only_a_killed_worker_excuses_a_request_without_an_answer():
         assert broken(event, fault=HANG, stored=[]) == ["each request is answered"]
 
 
-def test_a_page_that_takes_too_long_is_told():
-    assert broken(read(10, seconds=3.1), fault=HANG) == ["no page takes three seconds"]
-    locked = Fault(10, 15, "postgres table locked")
-    assert broken(read(10, seconds=3.9), fault=locked) == []
-    assert broken(read(10, seconds=4.1), fault=locked) != []
+def test_the_slowest_page_is_told():
+    assert longest(Seen(reads=[read(10, seconds=3.1), read(11)])) == pytest.approx(3.1)
+    assert longest(Seen()) == 0
 
 
 def views(counted, fault=None):

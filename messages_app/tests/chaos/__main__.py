@@ -11,7 +11,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from messages_app.tests.chaos.house import House
-from messages_app.tests.chaos.promises import FOLDED, HEALING, KINDS, summary
+from messages_app.tests.chaos.promises import (
+    FOLDED,
+    HEALING,
+    KINDS,
+    longest,
+    summary,
+)
 
 INSTANT = {"redis emptied", "postgres restarted", "worker killed before its bump"}
 
@@ -34,7 +40,8 @@ def main() -> None:
             told = "kept" if not found else "BROKEN"
             pages, posts = len(seen.reads), len(seen.posts)
             tqdm.write(
-                f"{name:30} {seconds:5.1f} s {pages:6} pages {posts:5} posts  {told}"
+                f"{name:30} {seconds:5.1f} s {pages:6} pages, at most {longest(seen):3.1f} s"
+                f" {posts:5} posts  {told}"
             )
             for line in summary(found):
                 tqdm.write(f"    {line}")

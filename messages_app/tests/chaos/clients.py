@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from messages_app.tests.chaos.promises import Hide, Post, Read, Seen
 
-PATIENCE = 10  # seconds; then it counts as no answer
+PATIENCE = 30  # seconds; then it counts as no answer
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 MESSAGE = re.compile(r'id="message-(\d+)".*?<p dir="auto">(.*?)</p>', re.DOTALL)
 KEY = re.compile(r'name="form_key" value="([^"]+)"')
@@ -33,6 +33,9 @@ class Clients:
         self.is_over = threading.Event()
         self.threads: list[threading.Thread] = []
         self.ids: dict[str, str] = {}  # of messages, by text
+        self.asked: dict[
+            int, float
+        ] = {}  # when, by the thread that waits for an answer
 
     def start(self, *, readers: int, posters: int, moderators: int) -> None:
         # Seconds to think, at most: about sixty pages and seven posts in a second.
@@ -43,6 +46,12 @@ class Clients:
             thread = threading.Thread(target=self.repeat, args=(*work, chance))
             self.threads.append(thread)
             thread.start()
+
+    def wait_until_answered(self) -> None:
+        """Wait for the answer to each request that is on its way now."""
+        now = time.monotonic()
+        while any(begin <= now for begin in list(self.asked.values())):
+            threading.Event().wait(0.02)
 
     def stop(self) -> None:
         self.is_over.set()
@@ -134,11 +143,15 @@ class Clients:
 
         Each request is a connection of its own, so that any process may get it.
         """
-        body = urlencode(form) if form else None
+        body, thread = urlencode(form) if form else None, threading.get_ident()
+        self.asked[thread] = time.monotonic()
         connection = http.client.HTTPConnection("127.0.0.1", self.port, PATIENCE)
-        with closing(connection), suppress(OSError, http.client.HTTPException):
-            connection.request(method, address, body, {**FORM, **(headers or {})})
-            response = connection.getresponse()
-            html = response.read().decode()
-            return response.status, html, response.headers
-        return None, "", http.client.HTTPMessage()
+        try:
+            with closing(connection), suppress(OSError, http.client.HTTPException):
+                connection.request(method, address, body, {**FORM, **(headers or {})})
+                response = connection.getresponse()
+                html = response.read().decode()
+                return response.status, html, response.headers
+            return None, "", http.client.HTTPMessage()
+        finally:
+            del self.asked[thread]

@@ -231,7 +231,11 @@ class House:
         watch: float = HEALING + 0.7,
         seed: int = 0,
     ) -> tuple[Seen, list[Broken]]:
-        """Make these faults, each for so long; return what was seen and what was broken."""
+        """Make these faults, each for so long; return what was seen and what was broken.
+
+        A fault ends when whatever was asked for in that time is answered. So who waits
+        for its end is found out, on a machine of any speed: they get no answer.
+        """
         kinds, pause = [KINDS[name] for name, _ in plan], threading.Event().wait
         is_quiet = any(kind.is_quiet for kind in kinds)
         database_away = any(kind.database_away for kind in kinds)
@@ -260,6 +264,7 @@ class House:
                     if is_quiet:
                         clients.post(clients.new_message())
                     pause(seconds)
+                    clients.wait_until_answered()
                 faults.append(Fault(begin, time.monotonic(), name))
             pause(watch)
         finally:
