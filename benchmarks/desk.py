@@ -33,6 +33,7 @@ SELECT
 FROM generate_series(%s, %s) AS i
 """
 LIST = "/admin/messages_app/message/"
+STOCK = "/stock/messages_app/message/"
 
 
 def main() -> None:
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument("rounds", type=int)
     options = parser.parse_args()
     django.setup()
+    settings.ROOT_URLCONF = "benchmarks.stock"
     settings.ALLOWED_HOSTS = ["testserver"]
     fill(options.messages)
     json.dump(measure(pages(), options.rounds), sys.stdout)
@@ -79,6 +81,12 @@ def pages() -> dict[str, str]:
         "its history": f"{message}/history/",
         "all acts": "/admin/messages_app/moderationbatch/",
         "one act": f"/admin/messages_app/moderationbatch/{batch.pk}/change/",
+        "no message: the change of a password": "/admin/password_change/",
+        "Django's own: all messages": STOCK,
+        "Django's own: the same, page 50": f"{STOCK}?p=50",
+        "Django's own: status published": f"{STOCK}?status__exact=published",
+        "Django's own: search, a thousand hold it": f"{STOCK}?q=cheap+watches",
+        "Django's own: search, nearly all hold it": f"{STOCK}?q=hello",
     }
 
 

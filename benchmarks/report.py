@@ -323,8 +323,11 @@ def draw_desk(desk: Results) -> None:
     pages = desk["ms"]
     figure, axes = plt.subplots(figsize=(8, 0.3 * len(pages) + 0.9))
     middles = [statistics.median(times) for times in pages.values()]
-    axes.barh(list(pages), middles, color=OURS, height=0.6)
-    axes.axvline(100, color=TUTORIAL, linestyle="--")
+    colours = [TUTORIAL if name.startswith("Django's") else OURS for name in pages]
+    axes.barh(list(pages), middles, color=colours, height=0.6)
+    axes.axvline(100, color=GREY, linestyle="--")
+    axes.set(xscale="log")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.invert_yaxis()
     axes.set_title(
         f"A page of the desk, {desk['messages']:,} messages, ms", loc="left", color=GREY

@@ -4,14 +4,20 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 # The rows before a page are walked through: what is further back is found by a filter.
 MOST_PAGES = 200
+CHECKBOX = (
+    '<input type="checkbox" name="{}" value="{}" aria-label="{}" class="action-select">'
+)
 
 
 class UncountedPaginator(Paginator):
@@ -73,6 +79,10 @@ class UncountedAdmin(admin.ModelAdmin):
         self, lookup: str, value: Any, request: HttpRequest | None = None
     ) -> bool:
         return lookup in self.questions and bool(self.questions[lookup](value))
+
+    def action_checkbox(self, obj: Any) -> SafeString:
+        """Return Django's own, whose template took a fifth of a page's time."""
+        return format_html(CHECKBOX, ACTION_CHECKBOX_NAME, obj.pk, obj)
 
     def get_paginator(
         self, request: HttpRequest, *args: Any, **kwargs: Any

@@ -172,6 +172,7 @@ def test_a_sender_is_a_link_to_all_of_theirs(admin_client, make_message):
     make_message("theirs", sender=B)
     html = admin_client.get(ALL).text
     assert html.count("(2 others)") == 3
+    assert html.count('aria-label="Message ') == 4  # the box of each says which
     assert "(no others)" in html
     link = re.search(rf'href="([^"]+)"><bdi>{A.hex()[:8]}</bdi>', html)[1]
     html = admin_client.get(link).text
