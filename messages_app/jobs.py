@@ -24,7 +24,7 @@ END_SECONDS = 1.0  # a worker waits for its jobs when it ends; they can be cut o
 
 
 class Task(NamedTuple):
-    act: Callable[[], None]
+    act: Callable[[], bool | None]  # True: there is more, after the other tasks' turn
     every: float  # seconds
 
 
@@ -88,7 +88,8 @@ class Loop:
                 break
             if at <= time.monotonic():
                 self.due[task] = time.monotonic() + task.every
-                task.act()
+                if task.act():
+                    self.due[task] = 0
         return "At work."
 
     def tell_once(self, state: str) -> None:

@@ -1,6 +1,8 @@
 """How long messages are kept: what the operator's settings let go, goes for good."""
 
+from collections.abc import Iterator
 from datetime import timedelta
+from itertools import islice
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef
@@ -9,21 +11,28 @@ from django.utils import timezone
 from messages_app.models import Message, MessageQuerySet, ModerationEvent
 from messages_app.moderation import acts
 
+CHUNKS = 20  # of an act at once: the other jobs wait meanwhile
 
-def prune() -> None:
-    """Erase what is older than the settings keep it; write nothing if nothing is."""
-    for old in [
-        older_than(settings.WALL_RETENTION_DAYS, Message.objects.all()),
-        older_than(
-            settings.WALL_HIDDEN_RETENTION_DAYS,
-            undecided_for(
-                settings.WALL_HIDDEN_RETENTION_DAYS,
-                Message.objects.filter(status=Message.Status.HIDDEN),
-            ),
-        ),
-    ]:
-        if old is not None and old.exists():
-            acts.finish(acts.erase(old, actor=""))
+
+def prune() -> bool:
+    """Erase some of what is older than the settings keep it; return whether there is more.
+
+    Nothing is written if nothing is that old.
+    """
+    for old in too_old():
+        if old.exists():
+            chunks = list(islice(acts.erase(old, actor=""), CHUNKS))
+            if len(chunks) == CHUNKS:
+                return True
+    return False
+
+
+def too_old() -> Iterator[MessageQuerySet]:
+    if days := settings.WALL_RETENTION_DAYS:
+        yield older_than(days, Message.objects.all())
+    if days := settings.WALL_HIDDEN_RETENTION_DAYS:
+        hidden = Message.objects.filter(status=Message.Status.HIDDEN)
+        yield older_than(days, undecided_for(days, hidden))
 
 
 def undecided_for(days: int, messages: MessageQuerySet) -> MessageQuerySet:
@@ -35,8 +44,6 @@ def undecided_for(days: int, messages: MessageQuerySet) -> MessageQuerySet:
     return messages.exclude(Exists(lately))
 
 
-def older_than(days: int, messages: MessageQuerySet) -> MessageQuerySet | None:
-    """Return those that were posted longer ago; None for 0, which keeps all."""
-    if not days:
-        return None
+def older_than(days: int, messages: MessageQuerySet) -> MessageQuerySet:
+    """Return those that were posted longer ago."""
     return messages.filter(created_at__lt=timezone.now() - timedelta(days=days))

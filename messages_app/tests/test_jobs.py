@@ -93,6 +93,17 @@ def test_a_task_waits_for_its_time(said):
     assert done == [1]
 
 
+def test_a_task_that_has_more_to_do_goes_on_after_the_others(said):
+    tasks = [
+        lambda: said.append("erased") or len(said) < 3,
+        lambda: said.append("told"),
+    ]
+    loop = jobs.Loop([jobs.Task(act, 3600) for act in tasks], said.append)
+    for _ in range(3):
+        loop.do_a_round()
+    assert said == ["erased", "told", "erased"]
+
+
 def test_the_valve_is_looked_at_more_often_than_calm_lasts():
     (every,) = [task.every for task in jobs.TASKS if task.act == valve.calm]
     assert every <= 60

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from config.tests.environment import bare
 from messages_app.models import Message, ModerationBatch, ModerationEvent
-from messages_app.moderation import acts
+from messages_app.moderation import acts, retention
 from messages_app.tests.test_commands import manage
 from messages_app.tests.test_server import ROOT
 
@@ -85,6 +85,20 @@ def test_maintain_erases_what_the_settings_let_go(
     settings.WALL_HIDDEN_RETENTION_DAYS = hidden_days
     call_command("maintain", stdout=StringIO())
     assert len(left()) == expected
+
+
+def test_of_many_some_are_erased_at_once_so_that_other_jobs_have_their_turn(
+    aged, settings, monkeypatch
+):
+    monkeypatch.setattr(acts, "CHUNK", 1)
+    monkeypatch.setattr(retention, "CHUNKS", 1)
+    settings.WALL_RETENTION_DAYS = 50
+    assert len(left()) == 4
+    assert retention.prune()
+    assert len(left()) == 3
+    call_command("maintain", stdout=StringIO())
+    assert len(left()) == 2
+    assert not retention.prune()
 
 
 def test_what_was_hidden_lately_is_kept_so_that_it_can_be_undone(aged, settings):

@@ -33,7 +33,8 @@ class Command(OperatorCommand):
         else:
             try:
                 for task in TASKS:
-                    task.act()
+                    while task.act():
+                        pass
             finally:
                 advisory_lock.let_go(connection, jobs.LOCK)
             self.stdout.write("Done.")
