@@ -65,6 +65,16 @@ def test_what_was_exported_comes_back_as_it_was(three_messages, file, take, kind
     assert export(format=kind)[0] == before
 
 
+def test_of_rows_that_are_alike_all_come_and_twice_is_once(file, take, db):
+    path = file("text,date\nHi,2019-05-01\nBye,2019-05-01\nHi,2019-05-01\n")
+    assert take(path) == (0, "Imported 3 messages; 0 were there already.\n")
+    assert take(path) == (0, "Imported 0 messages; 3 were there already.\n")
+    path = file("text,date\n" + "Hi,2019-05-01\n" * 3)
+    assert take(path) == (0, "Imported 1 messages; 2 were there already.\n")
+    texts = Message.objects.order_by("content").values_list("content", flat=True)
+    assert [*texts] == ["Bye", "Hi", "Hi", "Hi"]
+
+
 def test_what_comes_later_gets_a_number_of_its_own(
     three_messages, file, take, make_message
 ):

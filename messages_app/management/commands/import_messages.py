@@ -122,7 +122,7 @@ def chunks(
 ) -> Iterator[list[arrivals.Arrival]]:
     """Return the messages, so many at once; also those before the file's damage."""
     chunk: list[arrivals.Arrival] = []
-    size = 0
+    size, equal = 0, arrivals.EqualRows()
     try:
         for line in lines:
             if line.row and "table" in line.row:
@@ -130,7 +130,7 @@ def chunks(
                     arrivals.TABLE.keep_numbers(line.row.get("last"))
                 continue
             try:
-                chunk.append(arrivals.read(line))
+                chunk.append(arrivals.read(line, equal))
             except BadRow as error:
                 rejected.add(line, str(error))
             size += len(line.raw)
