@@ -48,6 +48,12 @@ class RuleForm(forms.ModelForm):
             "note": gettext_lazy("For other moderators: why there is this rule."),
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if field := self.fields.get("expires_at"):
+            day, time = field.widget.widgets  # type: ignore[attr-defined]
+            day.attrs["aria-label"], time.attrs["aria-label"] = _("Date"), _("Time")
+
     def is_valid(self) -> bool:
         """Return whether it may go on; who asks to change it gets it back as it is."""
         return "_change" not in self.data and super().is_valid()

@@ -12,7 +12,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from messages_app.models import WallState
 from messages_app.tests.browser.conftest import DESKTOP
-from messages_app.tests.browser.judges import check_width
+from messages_app.tests.browser.judges import DJANGO, check_page, check_width
 
 PHONE = {"width": 360, "height": 740}
 
@@ -132,6 +132,7 @@ OURS = {
     "desk-sign-in": "/admin/login/",
     "desk-index": "/admin/",
     "desk-mode": "/admin/messages_app/wallstate/1/change/",
+    "desk-rule": "/admin/messages_app/rule/add/",
     "desk-qr-code": "/admin/otp_totp/totpdevice/{}/config/",
 }
 
@@ -151,10 +152,11 @@ def ours(request, phone):
     return arrive
 
 
-def test_a_phone_is_wide_enough(browse, ours):
+def test_a_phone_is_wide_enough_and_axe_finds_no_violation(browse, ours):
     page = browse(viewport=PHONE)
     ours(page)
     check_width(page)
+    check_page(page, but=DJANGO)
 
 
 @pytest.mark.parametrize(

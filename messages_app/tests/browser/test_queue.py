@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from messages_app.models import Message, ModerationBatch, Rule
 from messages_app.moderation import acts
 from messages_app.tests.browser.conftest import DESKTOP
-from messages_app.tests.browser.judges import check_width
+from messages_app.tests.browser.judges import DJANGO, check_page, check_width
 
 LIST = "/admin/messages_app/message/"
 SPAM, SENDERS = 1_000, 40
@@ -105,7 +105,7 @@ def everything(page, make_message):
     queue(page, make_message)
     make_message("Published", sender=A)
     page.goto(f"{LIST}?status=all")
-    page.get_by_role("checkbox", name="Select this object").first.check()
+    page.get_by_role("checkbox", name="Message").first.check()
     page.get_by_role("button", name="Hide", exact=True).click()
     page.wait_for_selector(".latest")
 
@@ -156,6 +156,7 @@ LOOKS = {
 def test_each_page_of_the_desk_is_whole(page, moderator, make_message, shoot, arrive):
     sign_in(page)
     PAGES[arrive](page, make_message)
+    check_page(page, but=DJANGO)
     for look, (size, scheme) in LOOKS.items():
         page.set_viewport_size(size)
         page.emulate_media(color_scheme=scheme)
