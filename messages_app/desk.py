@@ -3,10 +3,13 @@
 Not in messages_app/admin/, which registers with it: importing this would import that first.
 """
 
+from functools import wraps
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.admin.exceptions import DisallowedModelAdminToField
+from django.contrib.admin.options import TO_FIELD_VAR
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
@@ -29,6 +32,18 @@ class Desk(admin.AdminSite):
         if is_staff and settings.ADMIN_TWO_FACTOR:
             return bool(request.user.is_verified())  # type: ignore[union-attr]
         return is_staff
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """Refuse an address that names an empty field, which Django looks for."""
+        guarded = super().admin_view(view, cacheable)
+
+        @wraps(view)
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if "" in (request.GET.get(TO_FIELD_VAR), request.POST.get(TO_FIELD_VAR)):
+                raise DisallowedModelAdminToField("It has no name.")
+            return guarded(request, *args, **kwargs)
+
+        return checked
 
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -4,9 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
+from django.contrib import messages as notices
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, QuerySet
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -87,6 +88,9 @@ class ModerationBatchAdmin(WrittenByTheWall):
         back = request.POST.get("next", "")
         if not url_has_allowed_host_and_scheme(back, allowed_hosts=None):
             back = reverse("admin:messages_app_message_changelist")
+        if with_undoings(ModerationBatch.objects.filter(pk=number)).get().is_all_undone:
+            notices.warning(request, gettext("This act is undone already."))
+            return HttpResponseRedirect(back)
         done = undo(batch, actor=request.user.get_username())
         return progress.run(request, done, back=back)
 

@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from messages_app import text
 from messages_app.forms import TextForm, VisitorTextField
-from messages_app.models import Message
-from messages_app.pagination import LARGEST_ID
+from messages_app.models import Message, in_own_words
+from messages_app.moderation import record
 
 
 def sent_again(data: QueryDict, *without: str) -> list[tuple[str, str]]:
@@ -50,8 +50,15 @@ class ReasonInput(forms.TextInput):
         return format_html(usual_list, line, name, options)
 
 
-def reason_field() -> forms.CharField:
-    return forms.CharField(
+class ReasonField(forms.CharField):
+    """A moderator's own words, never taken for a rule's reason."""
+
+    def clean(self, value: Any) -> str:
+        return in_own_words(text.clean_line(super().clean(value)))
+
+
+def reason_field() -> ReasonField:
+    return ReasonField(
         label=_("Reason for hiding, told to the author"),
         max_length=200,
         required=False,
@@ -91,14 +98,6 @@ class ActionForm(helpers.ActionForm):
         error_messages={"required": _("Nothing was changed. Look at the list again.")},
     )
 
-    def ticked(self) -> list[int]:
-        """Return the numbers of the messages that are ticked."""
-        data: Any = self.data
-        given = data.getlist(helpers.ACTION_CHECKBOX_NAME)
-        digits = len(str(LARGEST_ID))  # int() of thousands raises
-        numbers = [int(n) for n in given if n.isdecimal() and len(n) <= digits]
-        return [number for number in numbers if number <= LARGEST_ID]
-
 
 class StatusForm(TextForm):
     """A decision on a message, as its text was when it was shown.
@@ -118,7 +117,12 @@ class StatusForm(TextForm):
         widget=forms.TextInput(attrs={"size": 40, "dir": "auto"}),
     )
     told = reason_field()
-    edited_at_seen = MomentField(required=False, widget=forms.HiddenInput)
+    shown_at = MomentField(
+        widget=forms.HiddenInput,
+        error_messages={
+            "required": _("The message was changed meanwhile. Look at it again.")
+        },
+    )
 
     class Meta:
         model = Message
@@ -126,14 +130,23 @@ class StatusForm(TextForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        at = self.instance.edited_at
         # With its microseconds, which a widget for people leaves out.
-        self.initial["edited_at_seen"] = at and at.isoformat()
+        self.initial["shown_at"] = record.last_change(self.instance).isoformat()
         if "status" in self.fields:  # not where its author took it back: that stands
             now = self.instance.status
             offered = {Message.Status.PUBLISHED, Message.Status.HIDDEN, now}
             choices = [pair for pair in Message.Status.choices if pair[0] in offered]
             self.fields["status"].choices = choices  # type: ignore[attr-defined]
+
+    def clean_told(self) -> str:
+        """Return the reason; it is an error beside another decision than to hide."""
+        reason = self.cleaned_data["told"]
+        status = self.cleaned_data.get("status", Message.Status.HIDDEN)
+        if reason and status != Message.Status.HIDDEN:
+            raise ValidationError(
+                _("This is told when a message is hidden: choose “Hidden” above, too.")
+            )
+        return str(reason)
 
     @property
     def is_late(self) -> bool:

@@ -24,7 +24,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from messages_app import languages, search
-from messages_app.admin import batches, excerpts, filters, progress
+from messages_app.admin import batches, excerpts, filters, lists, progress
 from messages_app.admin.decisions import ActionForm, StatusForm, sent_again
 from messages_app.admin.lists import UncountedChangeList, WrittenByTheWall
 from messages_app.forms import SearchForm
@@ -37,7 +37,7 @@ from messages_app.models import (
     Report,
     in_words,
 )
-from messages_app.moderation import acts, authors
+from messages_app.moderation import acts, authors, record
 from messages_app.templatetags.wall import machine_time, moment
 
 MOST_EVENTS = 500  # of one message, that its history shows
@@ -105,7 +105,7 @@ class MessageAdmin(WrittenByTheWall):
             None,
             {"fields": ["content", "author_name", "posted", "from_sender", "earlier"]},
         ),
-        (_("Decision"), {"fields": ["status", "why", "told", "edited_at_seen"]}),
+        (_("Decision"), {"fields": ["status", "why", "told", "shown_at"]}),
         (_("On the wall around it"), {"fields": ["newer", "older"]}),
     ]
     readonly_fields = ["posted", "from_sender", "earlier", "why"]
@@ -189,10 +189,10 @@ class MessageAdmin(WrittenByTheWall):
                 notices.error(request, str(error))
             return None
         asked = form.cleaned_data
-        chosen = queryset.as_seen(asked.pop("shown_at"))
+        chosen = record.as_seen(queryset, asked.pop("shown_at"))
         is_confirmed = asked.pop("is_confirmed")
         if not asked.pop("select_across"):
-            if not (ticked := form.ticked()):
+            if not (ticked := lists.ticked(request.POST)):
                 told = gettext("Tick messages first, or all that match this list.")
                 notices.error(request, told)
                 return None
@@ -285,21 +285,22 @@ class MessageAdmin(WrittenByTheWall):
     ) -> None:
         """Do what the form asks for, to the text that was looked at."""
         # Not obj.save(): it would undo what the author did since the row was read.
-        seen = Message.objects.filter(
-            pk=obj.pk, edited_at=form.cleaned_data["edited_at_seen"]
-        )
+        rows = Message.objects.filter(pk=obj.pk)
+        seen = record.as_seen(rows, form.cleaned_data["shown_at"])
+        message = seen.first()
         actor = request.user.get_username()
         is_to_keep = obj.status == Message.Status.PUBLISHED and not obj.is_settled
-        is_decided = "status" in form.changed_data or is_to_keep
+        is_decided = "status" in form.changed_data or (
+            is_to_keep and not form.is_edited
+        )
         if is_decided:
             done = decide(seen, obj.status, actor, form.cleaned_data["told"])
             if not acts.finish(done).message_count:
                 raise ChangedMeanwhile
-        elif not seen.exists() or form.is_late:
+        elif message is None or form.is_late:
             raise ChangedMeanwhile
         if form.is_edited:
             words = {"content": obj.content, "author_name": obj.author_name}
-            message = seen.first()
             if message is None or not acts.edit(message, actor=actor, **words):
                 raise ChangedMeanwhile
         elif not is_decided:

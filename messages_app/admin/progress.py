@@ -195,8 +195,9 @@ def sentence(batch: ModerationBatch) -> str:
     }.get(Act(batch.act), str(Act(batch.act).label))
     if Act.MODE in (batch.act, batch.undoes and batch.undoes.act):
         mode = WallState.objects.current().get_effective_mode().label
-        return gettext("The wall's mode is now: %(mode)s.") % {"mode": mode}
-    told %= {"count": languages.number(count)}
+        told = gettext("The wall's mode is now: %(mode)s.") % {"mode": mode}
+    else:
+        told %= {"count": languages.number(count)}
     if batch.act == Act.BAN:
         told += " " + banned(batch)
     if note := unfinished(batch):

@@ -124,6 +124,10 @@ class RuleAdmin(UncountedAdmin):
     ordering = ["-id"]
     list_per_page = 100
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Let no address fill the form in: it may hold what is no time."""
+        return {}
+
     def changeform_view(
         self,
         request: HttpRequest,

@@ -18,6 +18,7 @@ from messages_app.models.moderation import (
     Notice,
     Rule,
     ValveReason,
+    in_own_words,
     in_words,
 )
 from messages_app.models.wall import Mode, PageViewTotal, SenderSalt, WallState
@@ -42,5 +43,6 @@ __all__ = [
     "WallState",
     "check_content_length",
     "check_name_length",
+    "in_own_words",
     "in_words",
 ]

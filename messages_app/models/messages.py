@@ -251,6 +251,7 @@ class Message(models.Model):
         WORD = "word", _("It holds words that this wall's moderators look at first.")
         DOMAIN = "domain", _("It links to a site that moderators look at first.")
         BANNED = "banned", _("Nothing can be posted from your network for a while.")
+        SENDER = "sender", _("Moderators look first at what comes from your network.")
         LINKS = "links", _("It holds many links.")
         REPEATED = "repeated", _("The same text was posted a short time ago.")
         HIDDEN_BEFORE = (
@@ -425,7 +426,7 @@ class Message(models.Model):
 
     @property
     def changed_at(self) -> datetime:
-        """When it last came to be what a moderator looks at: see `as_seen()`."""
+        """When its words, or what visitors say of it, came to be what they are."""
         times = [self.created_at, self.edited_at, self.waits_since]
         return max(at for at in times if at)
 

@@ -41,6 +41,11 @@ def in_words(reason: str) -> str:
     return str(told.get(reason, reason))
 
 
+def in_own_words(reason: str) -> str:
+    """Return a person's reason so that it is not taken for one of those: "Reports"."""
+    return reason.capitalize() if in_words(reason) != reason else reason
+
+
 class ModerationBatch(models.Model):
     """One act on one message or on thousands: who did it and why; it can be undone."""
 

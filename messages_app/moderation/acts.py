@@ -151,10 +151,15 @@ def carry_out(
     messages: MessageQuerySet,
     change: Callable[[MessageQuerySet], int],
 ) -> Progress:
-    """Do it to the messages, newest first, a chunk at a time."""
+    """Do it to the messages, newest first, a chunk at a time.
+
+    Ends if somebody undoes it meanwhile.
+    """
     rest = messages.order_by("-created_at", "-id")
     while True:
         with transaction.atomic():
+            if not record.goes_on(batch):
+                return
             # All in one order, so that two who act at once wait for each other in turn.
             rows = list(rest.select_for_update(of=("self",))[:CHUNK])
             chunk = Message.objects.filter(pk__in=[row.pk for row in rows])

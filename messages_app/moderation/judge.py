@@ -157,7 +157,22 @@ def follow(names: Sequence[str], rows: rules.Rows) -> None:
         Rule.objects.bulk_create(followed)
 
 
-def judge_edit(content: str, author_name: str) -> rules.Verdict:
-    """Return what becomes of a message with this new text: nothing but that counts."""
-    book = memory.book(WallState.objects.current())
-    return rules.judge(rules.Post(text=content, name=author_name), book)
+def judge_edit(
+    message: Message | None, content: str, author_name: str, *, senders: Sequence[bytes]
+) -> rules.Verdict:
+    """Return what becomes of a message with this new text, sent by one of these names."""
+    state = WallState.objects.current()
+    names = [sender.hex() for sender in senders]
+    if message and message.sender:
+        names.append(bytes(message.sender).hex())
+    since = timezone.now() - timedelta(minutes=state.repeat_minutes)
+    others = Message.objects.filter(created_at__gt=since).order_by("-created_at", "-id")
+    gists = others.exclude(pk=message and message.pk).values_list("gist", flat=True)
+    gist = folding.gist(content)
+    post = rules.Post(
+        text=content,
+        name=author_name,
+        senders=names,
+        is_repeated=any(bytes(g or b"") == gist for g in gists[:MOST_COMPARED]),
+    )
+    return rules.judge(post, memory.book(state))

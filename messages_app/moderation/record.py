@@ -1,17 +1,22 @@
 """What is written down of each decision: events, their batch, and notices of them."""
 
-from django.db.models import F
+from datetime import datetime
+
+from django.db.models import Exists, F, OuterRef
 
 from messages_app.models import (
     Act,
     EarlierText,
     Message,
+    MessageQuerySet,
     ModerationBatch,
     ModerationEvent,
     Notice,
 )
 
 AUTHOR = "author"  # as an actor, beside the names of moderators
+# What an author or a rule did to one message has no batch.
+DECISIONS = ModerationEvent.objects.filter(batch__isnull=False)
 
 
 def event(
@@ -40,10 +45,29 @@ def count(batch: ModerationBatch, **more: int) -> None:
     batch.refresh_from_db(fields=list(more))
 
 
+def goes_on(batch: ModerationBatch) -> bool:
+    """Return whether the act still goes on; nobody ends it in this transaction."""
+    unfinished = ModerationBatch.objects.filter(pk=batch.pk, is_unfinished=True)
+    return unfinished.select_for_update().first() is not None
+
+
 def end(batch: ModerationBatch) -> None:
     """Write down that an act has reached all that it was meant for."""
     ModerationBatch.objects.filter(pk=batch.pk).update(is_unfinished=False)
     batch.is_unfinished = False
+
+
+def as_seen(messages: MessageQuerySet, at: datetime) -> MessageQuerySet:
+    """Return those on which nobody decided since, and that are as they were otherwise."""
+    since = DECISIONS.filter(message_number=OuterRef("pk"), created_at__gt=at)
+    return messages.as_seen(at).exclude(Exists(since))
+
+
+def last_change(message: Message) -> datetime:
+    """Return when it came to be what a moderator looks at: see `as_seen()`."""
+    decisions = DECISIONS.filter(message_number=message.pk).order_by("-pk")
+    decided_at = decisions.values_list("created_at", flat=True)[:1]
+    return max([message.changed_at, *decided_at])
 
 
 def held_by_rule(message: Message) -> None:

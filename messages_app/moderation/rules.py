@@ -171,7 +171,7 @@ def listed_sender(post: Post, book: Book, *, verdict: str) -> Verdict | None:
     for name in post.senders:
         found, until = book.rows.senders.get(name, ("", None))
         if found == verdict:
-            reason = Reason.BANNED if verdict == REFUSE else Reason.MODE
+            reason = Reason.BANNED if verdict == REFUSE else Reason.SENDER
             return Verdict(STATUS[verdict], reason, until)
     return None
 

@@ -8,12 +8,13 @@ from django.db.models.functions import Coalesce
 
 from messages_app.models import (
     Act,
-    DatabaseNow,
     EarlierText,
     Message,
     MessageQuerySet,
     ModerationBatch,
     ModerationEvent,
+    Rule,
+    ValveReason,
     WallState,
 )
 from messages_app.moderation import record, valve
@@ -33,10 +34,11 @@ def undo(batch: ModerationBatch, *, actor: str) -> Progress:
     if not batch.can_be_undone:
         raise CannotUndo
     with transaction.atomic():
+        record.end(batch)  # if it still goes on, or was broken off
         undoing = ModerationBatch.objects.create(
             act=Act.UNDO, actor=actor, undoes=batch, is_unfinished=True
         )
-        batch.bans.all().delete()
+        batch.bans.filter(kind=Rule.Kind.SENDER).delete()  # not one made another rule
         undo_mode(batch, undoing)
     of_messages = batch.events.filter(message_number__isnull=False)
     of_messages = of_messages.order_by("-message_number")
@@ -52,14 +54,18 @@ def undo(batch: ModerationBatch, *, actor: str) -> Progress:
             break
         rest = of_messages.filter(message_number__lt=numbers[-1])
     record.end(undoing)
-    record.end(batch)  # broken off or not: there is nothing left to go on with
 
 
 def undo_mode(batch: ModerationBatch, undoing: ModerationBatch) -> None:
     """Switch the wall back to the mode from before, if it has not been switched since."""
-    for switch in batch.events.filter(act=Act.MODE, undone_by__isnull=True):
+    switches = ModerationEvent.objects.filter(act=Act.MODE, undone_by__isnull=True)
+    by_hand = switches.exclude(reason__in=ValveReason.values)
+    for switch in switches.filter(batch=batch):
         state = WallState.objects.filter(pk=1, mode=switch.to_status)
-        is_of_valve = switch.reason in (valve.FLOOD, valve.CALM)
+        is_of_valve = switch.reason in ValveReason.values
+        if not is_of_valve and by_hand.filter(pk__gt=switch.pk).exists():
+            record.count(undoing, skipped_count=1)
+            continue
         if valve.undo(switch) if is_of_valve else state.update(mode=switch.from_status):
             ModerationEvent.objects.create(
                 batch=undoing,
@@ -84,7 +90,7 @@ def give_back(
         event.message_number: event
         for event in events.filter(undone_by__isnull=True, message_number__in=before)
     }
-    skipped = changed_later(undone.values())
+    skipped = changed_later(undone.values()) | banned_later(undone, before, batch)
     for number in skipped:
         del undone[number]
     chunk = Message.objects.filter(pk__in=undone)
@@ -114,6 +120,21 @@ def changed_later(events: Iterable[ModerationEvent]) -> set[int]:
         and event.pk > own[number].pk
         and (event.batch_id or event.act == Act.HOLD or own[number].act == Act.EDIT)
     }
+
+
+def banned_later(
+    numbers: Iterable[int], before: dict[int, Message], batch: ModerationBatch
+) -> set[int]:
+    """Return the numbers of the messages whose senders a later act bans.
+
+    It found some of their messages hidden already, and has no event of them.
+    """
+    names = {number: bytes(before[number].sender or b"").hex() for number in numbers}
+    bans = Rule.objects.living().filter(
+        kind=Rule.Kind.SENDER, pattern__in={*names.values()}, batch__gt=batch
+    )
+    banned = set(bans.values_list("pattern", flat=True))
+    return {number for number, name in names.items() if name in banned}
 
 
 def restore(chunk: MessageQuerySet, batch: ModerationBatch) -> None:
@@ -153,14 +174,12 @@ def restore_texts(
         now = before[text.message_id]
         record.earlier_text(now, text.event.undone_by)
         others = ModerationEvent.objects.filter(
-            message_number=now.pk,
-            act=Act.EDIT,
-            batch__isnull=False,
-            undone_by__isnull=True,
+            message_number=now.pk, act=Act.EDIT, undone_by__isnull=True
         )
+        last = others.order_by("-pk").first()
         Message.objects.filter(pk=now.pk).update(
             content=text.content,
             author_name=text.author_name,
-            edited_at=DatabaseNow(),
-            is_edited_by_staff=others.exists(),
+            edited_at=last and last.created_at,
+            is_edited_by_staff=others.filter(batch__isnull=False).exists(),
         )

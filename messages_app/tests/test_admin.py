@@ -486,7 +486,7 @@ def decide(admin_client, django_capture_on_commit_callbacks):
                 f"{LIST}{message.pk}/change/",
                 {
                     "status": status,
-                    "edited_at_seen": seen,
+                    "shown_at": seen or message.changed_at.isoformat(),
                     "content": message.content,
                     "author_name": message.author_name,
                     **more,
@@ -532,6 +532,91 @@ def test_who_may_edit_words_does_it_for_all_to_see(decide, make_message, page, c
         html = page(address)
         assert "Tamer words" in html
         assert "Edited by a moderator" in html
+
+
+def test_an_edit_is_no_decision(decide, make_message):
+    message = make_message("tpyo")
+    decide(message, "published", content="typo")
+    message.refresh_from_db()
+    assert not message.is_kept
+    assert [batch.act for batch in ModerationBatch.objects.all()] == ["edit"]
+
+
+def test_what_another_moderator_decided_meanwhile_stands(
+    admin_client, make_message, decide
+):
+    message = make_message("spam", status="held")
+    html = admin_client.get(f"{LIST}{message.pk}/change/").text
+    acts.finish(acts.hide(Message.objects.all(), actor="bob", reason="Spam"))
+    told = "The message was changed meanwhile. Look at it again."
+    assert told in decide(message, "published", seen=shown_at(html))
+    assert not Message.objects.visible().exists()
+
+
+@pytest.mark.parametrize("scope", ["ticked", "all"])
+def test_what_another_moderator_decided_meanwhile_stands_in_a_list(
+    admin_client, make_message, scope
+):
+    message = make_message("spam")
+    form = {"index": "publish", "days": "7", "_selected_action": [message.pk]}
+    form["shown_at"] = shown_at(admin_client.get(ALL).text)
+    acts.finish(acts.hide(Message.objects.all(), actor="bob", reason="Spam"))
+    if scope == "all":
+        form |= {"select_across": "on", "is_confirmed": "on"}
+    html = admin_client.post(ALL, form, follow=True).text
+    assert "another moderator changed it meanwhile" in html
+    assert not Message.objects.visible().exists()
+
+
+def test_a_reason_beside_another_decision_than_to_hide_is_an_error(
+    decide, make_message
+):
+    message = make_message("spam", status="held")
+    assert "choose “Hidden” above, too" in decide(message, "published", told="Spam")
+    message.refresh_from_db()
+    assert (message.status, message.is_kept) == ("held", False)
+    decide(message, "hidden", told="Spam")
+    message.refresh_from_db()
+    assert (message.status, message.reason) == ("hidden", "Spam")
+
+
+def test_a_moderators_word_is_not_taken_for_a_rules_reason(
+    decide, make_message, client
+):
+    decide(make_message("spam"), "hidden", told="reports\u202e")
+    assert Message.objects.get().reason == "Reports"
+    html = client.get("/log/").text
+    assert "Reports" in html
+    assert "Several visitors" not in html
+
+
+def test_what_is_undone_already_is_not_undone_again(make_message, act, undo_in):
+    message = make_message()
+    html = act("hide", message).text
+    undo_in(html)
+    assert "This act is undone already." in undo_in(html).text
+    assert ModerationBatch.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "messages_app/rule/add/?expires_at=x",
+        "messages_app/wallstate/1/change/?_to_field=",
+        "messages_app/message/1/delete/?_to_field=",
+        "auth/user/1/change/?_to_field=",
+    ],
+)
+def test_an_odd_address_is_no_500(admin_client, db, address):
+    response = admin_client.get(f"/admin/{address}", follow=True)
+    assert response.status_code in (200, 400)
+
+
+@pytest.mark.parametrize("ticked", ["abc", "9" * 23])
+def test_an_odd_tick_is_no_500(admin_client, db, ticked):
+    form = {"action": "delete_selected", "_selected_action": ticked}
+    response = admin_client.post("/admin/messages_app/rule/", form, follow=True)
+    assert response.status_code == 200
 
 
 def test_a_decision_alone_is_no_edit(decide, make_message):
@@ -703,7 +788,7 @@ def test_a_decision_on_an_edited_text_that_was_seen_counts(
     message = make_message("first", status="held")
     Message.objects.all().edit(content="second", author_name="")
     html = admin_client.get(f"{LIST}{message.pk}/change/").text
-    seen = re.search(r'name="edited_at_seen" value="([^"]+)"', html)[1]
+    seen = re.search(r'name="shown_at" value="([^"]+)"', html)[1]
     decide(message, "published", seen=seen)
     message.refresh_from_db()
     assert (message.status, message.is_kept) == ("published", True)
@@ -852,7 +937,7 @@ def test_a_forged_action_changes_nothing_and_is_no_500(
 
 def test_a_forged_decision_changes_nothing_and_is_no_500(admin_client, make_message):
     message = make_message("stays")
-    form = {"status": "hidden", "edited_at_seen": "0001-01-01T00:00:00+14:00"}
+    form = {"status": "hidden", "shown_at": "0001-01-01T00:00:00+14:00"}
     response = admin_client.post(f"{LIST}{message.pk}/change/", form, follow=True)
     assert response.status_code == 200
     assert Message.objects.visible().exists()

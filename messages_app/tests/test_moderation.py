@@ -155,6 +155,60 @@ def test_undoing_an_edit_by_staff_changes_nothing_but_the_words(make_message):
     assert Message.objects.waiting().get() == message
 
 
+def test_an_act_that_is_undone_while_it_goes_on_ends(make_message, monkeypatch):
+    monkeypatch.setattr(acts, "CHUNK", 2)
+    for number in range(5):
+        make_message(f"spam {number}", sender=A)
+    banning = acts.ban(Message.objects.all(), actor="mod")
+    next(banning)  # what no visitor sent
+    batch = next(banning)
+    assert batch.message_count == 2
+    acts.finish(undo(batch, actor="other"))
+    assert [*banning] == []
+    assert Message.objects.visible().count() == 5
+    assert not ModerationBatch.objects.filter(is_unfinished=True).exists()
+
+
+def test_undoing_leaves_what_a_later_ban_covers_hidden(make_message):
+    make_message("hidden first", sender=A)
+    make_message("of another", sender=B)
+    hiding = acts.finish(acts.hide(Message.objects.all(), actor="mod"))
+    make_message("spam", sender=A)
+    banning = acts.finish(
+        acts.ban(Message.objects.filter(content="spam"), actor="other")
+    )
+    undoing = acts.finish(undo(hiding, actor="mod"))
+    assert (undoing.message_count, undoing.skipped_count) == (1, 1)
+    assert [row.content for row in Message.objects.visible()] == ["of another"]
+    acts.finish(undo(banning, actor="other"))
+    acts.finish(undo(hiding, actor="mod"))
+    assert Message.objects.visible().count() == 3
+
+
+def test_a_ban_that_was_made_another_rule_is_kept(make_message):
+    make_message("spam", sender=A)
+    batch = acts.finish(acts.ban(Message.objects.all(), actor="mod"))
+    Rule.objects.update(kind="word", pattern="spam")
+    acts.finish(undo(batch, actor="mod"))
+    assert Rule.objects.get().pattern == "spam"
+
+
+def test_undoing_an_edit_by_staff_leaves_no_mark_on_the_words(make_message, page):
+    message = make_message("My words", created_at=timezone.now())
+    acts.edit(message, content="Tamer", author_name="", actor="root")
+    acts.finish(undo(ModerationBatch.objects.get(), actor="root"))
+    message.refresh_from_db()
+    assert (message.content, message.edited_at) == ("My words", None)
+    assert "dited" not in page()
+    edit(message, "My better words")
+    message.refresh_from_db()
+    by_author = message.edited_at
+    acts.edit(message, content="Tamer", author_name="", actor="root")
+    acts.finish(undo(ModerationBatch.objects.filter(act="edit").last(), actor="root"))
+    message.refresh_from_db()
+    assert abs(message.edited_at - by_author) < timedelta(seconds=5)
+
+
 def test_an_act_is_undone_once(make_message):
     make_message()
     batch = acts.finish(acts.hide(Message.objects.all(), actor="mod"))
@@ -228,6 +282,18 @@ def test_switching_the_mode_is_recorded_and_undone():
     assert WallState.objects.get().mode == "all"
     acts.finish(undo(ModerationBatch.objects.get(), actor="mod"))
     assert WallState.objects.get().mode == "risky"
+
+
+def test_a_switch_after_which_the_mode_was_switched_again_is_not_undone():
+    for mode in ("all", "open", "all"):
+        acts.set_mode(mode, actor="mod")
+    first, second, third = ModerationBatch.objects.order_by("pk")
+    undoing = acts.finish(undo(first, actor="mod"))
+    assert undoing.skipped_count == 1
+    assert WallState.objects.get().mode == "all"
+    for switch, mode in [(third, "open"), (second, "all"), (first, "risky")]:
+        acts.finish(undo(switch, actor="mod"))
+        assert WallState.objects.get().mode == mode
 
 
 STATES = st.sampled_from(["published", "held", "hidden", "withdrawn"])

@@ -123,7 +123,11 @@ def deletes_a_rule(client, message):
 
 
 def edits_a_text(client, message):
-    sent = {"content": "Tamer", "status": "held", "edited_at_seen": ""}
+    sent = {
+        "content": "Tamer",
+        "status": "held",
+        "shown_at": message.changed_at.isoformat(),
+    }
     forms = {"reports-TOTAL_FORMS": 0, "reports-INITIAL_FORMS": 0}
     client.post(f"{LIST}{message.pk}/change/", sent | forms)
     return Message.objects.filter(content="Tamer").exists()

@@ -579,6 +579,31 @@ def test_an_edit_that_is_refused_keeps_both_texts(edit, rule):
     assert Message.objects.get().content == "Fine words"
 
 
+def test_who_is_banned_edits_nothing(edit, rule):
+    name = bytes(Message.objects.get().sender).hex()
+    rule("sender", name, "refuse", expires_at=timezone.now() + timedelta(days=1))
+    response = edit("Buy this")
+    assert "Nothing can be posted from your network" in response.text
+    assert "Buy this</textarea>" in response.text
+    assert Message.objects.get().content == "Fine words"
+
+
+def test_who_is_listed_to_be_held_has_a_reason_of_their_own(edit, rule, page):
+    rule("sender", bytes(Message.objects.get().sender).hex())
+    edit("Better words")
+    message = Message.objects.get()
+    assert (message.status, message.reason) == ("held", "sender")
+
+
+def test_an_edit_repeats_others_but_not_its_own_text(edit, make_message):
+    make_message("Buy now, 2 for 1")
+    edit("Fine words!")
+    assert Message.objects.filter(content="Fine words!").visible().exists()
+    edit("BUY NOW, 2 for 1")
+    message = Message.objects.get(content="BUY NOW, 2 for 1")
+    assert (message.status, message.reason) == ("held", "repeated")
+
+
 def test_an_edit_on_a_closed_wall_is_held(edit, state):
     state(mode="all")
     edit("Better words")

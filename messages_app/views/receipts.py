@@ -53,8 +53,9 @@ def change(request: HttpRequest, cursor: Cursor) -> HttpResponse:
             if sent.get("action") == "edit":
                 form = TextForm(sent)  # which keeps the text, whatever refuses it
             refuse_other_sites(request)
-            throttle.take("attempt", senders.find(request))
-            if act(sent.get("action", ""), cursor, form):
+            names = senders.find_all(request)
+            throttle.take("attempt", names[0])
+            if act(sent.get("action", ""), cursor, form, names):
                 response = HttpResponseSeeOther(request.get_full_path())
                 if sent["action"] == "erase":
                     recent_posts.forget(request, response, cursor)
@@ -70,8 +71,8 @@ def change(request: HttpRequest, cursor: Cursor) -> HttpResponse:
     return show(request, message, form=form, refused=refused)
 
 
-def act(action: str, cursor: Cursor, form: TextForm | None) -> bool:
-    """Do it; return False for a text that is to be mended.
+def act(action: str, cursor: Cursor, form: TextForm | None, names: list[bytes]) -> bool:
+    """Do it, for a sender of these names; return False for a text that is to be mended.
 
     Raises Refused for what may not be done, or not any more. Done twice is done.
     """
@@ -79,7 +80,7 @@ def act(action: str, cursor: Cursor, form: TextForm | None) -> bool:
     if form:
         if not form.is_valid():
             return False
-        verdict = judge.judge_edit(**form.cleaned_data)
+        verdict = judge.judge_edit(rows.first(), **form.cleaned_data, senders=names)
         if verdict.status == verdict.REFUSED:
             raise refused_by_rule(verdict)
         is_done = authors.edit(rows, **form.cleaned_data, hold_reason=verdict.reason)
