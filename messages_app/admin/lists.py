@@ -93,7 +93,7 @@ class UncountedAdmin(admin.ModelAdmin):
     def response_action(self, request: HttpRequest, queryset: QuerySet) -> Any:
         """Take no notice of what is ticked and is no number."""
         request.POST = data = request.POST.copy()  # type: ignore[assignment]
-        data.setlist(ACTION_CHECKBOX_NAME, ticked(data))
+        data.setlist(ACTION_CHECKBOX_NAME, map(str, ticked(data)))
         return super().response_action(request, queryset)
 
     def action_checkbox(self, obj: Any) -> SafeString:

@@ -51,7 +51,7 @@ class RuleForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if field := self.fields.get("expires_at"):
-            day, time = field.widget.widgets  # type: ignore[attr-defined]
+            day, time = field.widget.widgets
             day.attrs["aria-label"], time.attrs["aria-label"] = _("Date"), _("Time")
 
     def is_valid(self) -> bool:

@@ -158,10 +158,10 @@ def carry_out(
     rest = messages.order_by("-created_at", "-id")
     while True:
         with transaction.atomic():
-            if not record.goes_on(batch):
-                return
-            # All in one order, so that two who act at once wait for each other in turn.
-            rows = list(rest.select_for_update(of=("self",))[:CHUNK])
+            rows = []
+            if record.goes_on(batch):
+                # All in one order, so that two who act wait for each other in turn.
+                rows = list(rest.select_for_update(of=("self",))[:CHUNK])
             chunk = Message.objects.filter(pk__in=[row.pk for row in rows])
             if rows and change(chunk):
                 events = [

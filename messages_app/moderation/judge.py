@@ -167,7 +167,9 @@ def judge_edit(
         names.append(bytes(message.sender).hex())
     since = timezone.now() - timedelta(minutes=state.repeat_minutes)
     others = Message.objects.filter(created_at__gt=since).order_by("-created_at", "-id")
-    gists = others.exclude(pk=message and message.pk).values_list("gist", flat=True)
+    gists = others.exclude(pk=message.pk if message else 0).values_list(
+        "gist", flat=True
+    )
     gist = folding.gist(content)
     post = rules.Post(
         text=content,

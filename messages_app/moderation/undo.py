@@ -90,7 +90,8 @@ def give_back(
         event.message_number: event
         for event in events.filter(undone_by__isnull=True, message_number__in=before)
     }
-    skipped = changed_later(undone.values()) | banned_later(undone, before, batch)
+    skipped = changed_later(undone.values())
+    skipped |= banned_later([before[number or 0] for number in undone], batch)
     for number in skipped:
         del undone[number]
     chunk = Message.objects.filter(pk__in=undone)
@@ -122,14 +123,12 @@ def changed_later(events: Iterable[ModerationEvent]) -> set[int]:
     }
 
 
-def banned_later(
-    numbers: Iterable[int], before: dict[int, Message], batch: ModerationBatch
-) -> set[int]:
+def banned_later(rows: Iterable[Message], batch: ModerationBatch) -> set[int]:
     """Return the numbers of the messages whose senders a later act bans.
 
     It found some of their messages hidden already, and has no event of them.
     """
-    names = {number: bytes(before[number].sender or b"").hex() for number in numbers}
+    names = {row.pk: bytes(row.sender or b"").hex() for row in rows}
     bans = Rule.objects.living().filter(
         kind=Rule.Kind.SENDER, pattern__in={*names.values()}, batch__gt=batch
     )

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from messages_app import queue_feed, search
 from messages_app.models import (
@@ -15,7 +16,7 @@ from messages_app.models import (
     ModerationBatch,
     ModerationEvent,
 )
-from messages_app.moderation import acts
+from messages_app.moderation import acts, record
 from messages_app.moderation.undo import undo
 
 LIST = "/admin/messages_app/message/"
@@ -159,8 +160,9 @@ def test_one_message_and_its_history_cost_the_same_however_large_the_wall(desk):
     message = Message.objects.filter(sender=A)[0]
     acts.finish(acts.hide(Message.objects.filter(pk=message.pk), actor="mod"))
     _, queries = desk(f"{LIST}{message.pk}/change/")
-    # session, user, message; sender, earlier words, 3 newer, 3 older, reports
-    assert len(queries) == 8
+    # session, user, message, last decision; sender, earlier words, 3 newer, 3 older,
+    # reports
+    assert len(queries) == 9
     for sql in queries[2:]:
         assert "Seq Scan on messages_app_message" not in plan_of(sql)
     html, queries = desk(f"{LIST}{message.pk}/history/")
@@ -180,7 +182,8 @@ def test_acts_cost_the_same_however_many_messages(desk):
 def chunk_queries(progress):
     with CaptureQueriesContext(connection) as queries:
         next(progress)
-    return [q["sql"] for q in queries if "FOR UPDATE" in q["sql"]]
+    locking = [q["sql"] for q in queries if "FOR UPDATE" in q["sql"]]
+    return [sql for sql in locking if 'FROM "messages_app_message"' in sql]
 
 
 @pytest.mark.parametrize(
@@ -192,6 +195,7 @@ def chunk_queries(progress):
         lambda: Message.objects.filter(sender=A),
         lambda: Message.objects.filter(reason="word"),
         lambda: Message.objects.filter(report_count__gt=0),
+        lambda: record.as_seen(Message.objects.all(), timezone.now()),
     ],
 )
 def test_each_chunk_of_an_act_is_found_by_an_index(crowded, db, chosen):
@@ -282,6 +286,19 @@ def test_two_moderators_at_once_do_not_stop_each_other_and_the_events_are_true(
     assert {number: now[number] for number in last} == last
     for batch in ModerationBatch.objects.all():
         assert batch.message_count == batch.events.count()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_act_that_another_undoes_meanwhile_leaves_nothing_hidden(monkeypatch):
+    monkeypatch.setattr(acts, "CHUNK", 20)
+    theirs = Message.objects.filter(sender=b"c" * 16)
+    Message.objects.bulk_create(
+        Message(content=f"{n}", sender=b"c" * 16) for n in range(200)
+    )
+    hiding = acts.hide(theirs, actor="one")
+    batch = next(hiding)
+    in_threads(lambda: [*hiding], lambda: acts.finish(undo(batch, actor="two")))
+    assert theirs.visible().count() == 200
 
 
 @pytest.mark.django_db(transaction=True)
