@@ -2,11 +2,13 @@
 are, and end.
 
 Exit status: 0 done; 1 failed, or stopped before its end; 2 called wrongly; 3 done but for
-a part, which is told; 130 ended by Ctrl-C.
+a part, which is told; 130 ended by Ctrl-C; 143 ended by SIGTERM.
 """
 
 import os
+import signal
 import sys
+import threading
 from argparse import ArgumentDefaultsHelpFormatter, ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +30,7 @@ from messages_app.postgresql import unlimited
 from messages_app.text import clean_line, find_refused
 
 ACTOR = "manage.py"  # who did it, in the record of what moderators do
-DONE_IN_PART, INTERRUPTED = 3, 130  # exit statuses
+DONE_IN_PART, INTERRUPTED, TERMINATED = 3, 130, 143  # exit statuses
 LONGEST_REASON = Message._meta.get_field("reason").max_length or 0
 LINE_SECONDS = 10.0  # between two lines of progress, where nobody watches a bar
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -41,6 +43,28 @@ class HelpFormatter(ArgumentDefaultsHelpFormatter, DjangoHelpFormatter):
         if action.default in (None, False, [], ""):
             return action.help
         return super()._get_help_string(action)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came, of `kill`, `docker stop` or systemd: an end as by Ctrl-C."""
+
+
+@contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """Have SIGTERM raise Terminated; only once, so that another spoils no cleaning up."""
+
+    def end(*_: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python tells no other of signals
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class OperatorCommand(BaseCommand):
@@ -61,9 +85,11 @@ class OperatorCommand(BaseCommand):
         """Run the command; raise CommandError, with its exit status, if it fails."""
         self.is_quiet = options["verbosity"] == 0
         try:
-            return super().execute(*args, **options)
+            with ended_by_sigterm():
+                return super().execute(*args, **options)
         except KeyboardInterrupt as error:
-            raise CommandError("Interrupted.", returncode=INTERRUPTED) from error
+            status = TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+            raise CommandError("Interrupted.", returncode=status) from error
         except (OperationalError, ProgrammingError) as error:  # without tables, too
             raise CommandError(lost_database.describe(error)) from error
         except BrokenPipeError:

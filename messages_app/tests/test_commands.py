@@ -1,6 +1,7 @@
 """What an operator sees of all commands; and of `wait_for_services` and `maintain`."""
 
 import errno
+import os
 import re
 import signal
 import subprocess
@@ -139,6 +140,41 @@ def test_what_ends_a_command_is_told_in_one_line(error, told, status):
     with pytest.raises(CommandError) as raised:
         call_command(Counting(), error=error, stderr=StringIO())
     assert (str(raised.value), raised.value.returncode) == (told, status)
+
+
+def test_sigterm_ends_a_command_as_ctrl_c_does():
+    url = "postgres://wall:hush@127.0.0.1:1/wall"
+    ran = Manage("wait_for_services", DATABASE_URL=url)
+    ran.wait_for("Trying for")
+    ran.process.send_signal(signal.SIGTERM)
+    assert ran.end() == 143
+    assert "Interrupted." in ran.said
+
+
+def test_another_sigterm_spoils_no_cleaning_up():
+    cleaned = []
+
+    class Slow(OperatorCommand):
+        def handle(self, **options):
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+            finally:
+                os.kill(os.getpid(), signal.SIGTERM)
+                cleaned.append(True)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(CommandError) as raised:
+        call_command(Slow())
+    assert (raised.value.returncode, cleaned) == (143, [True])
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_command_works_in_any_thread():
+    said = []
+    thread = threading.Thread(target=lambda: said.append(run(Counting(), StringIO())))
+    thread.start()
+    thread.join()
+    assert said == ["Counted.\n"]
 
 
 def test_help_is_one_sentence_and_says_what_holds_without_an_option():
