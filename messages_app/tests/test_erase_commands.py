@@ -6,9 +6,17 @@ from types import SimpleNamespace
 import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
+from django.db.models import Count
 
 from messages_app import reports, wall_cache
-from messages_app.models import ModerationBatch, ModerationEvent, Report, Rule
+from messages_app.models import (
+    Message,
+    MessageQuerySet,
+    ModerationBatch,
+    ModerationEvent,
+    Report,
+    Rule,
+)
 from messages_app.moderation import acts, undo
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +114,37 @@ def test_nothing_waits_for_the_reports_of_who_was_erased(run, make_message):
     run("erase_sender", ADA.hex())
     message.refresh_from_db()
     assert (message.report_count, message.waits_since) == (0, None)
+
+
+def test_reports_are_erased_and_counted_together_chunk_by_chunk(
+    run, make_message, monkeypatch
+):
+    messages = [make_message(f"{number}") for number in range(3)]
+    for message in messages:
+        reports.store(Report(message=message, reason="spam"), [ADA])
+    reports.store(Report(message=messages[1], reason="spam"), [BOB])
+    monkeypatch.setattr(acts, "CHUNK", 2)
+    write, calls = MessageQuerySet.update, []
+
+    def interrupted_in_the_second_chunk(rows, **values):
+        calls.append(values)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return write(rows, **values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MessageQuerySet, "update", interrupted_in_the_second_chunk)
+        with pytest.raises(CommandError, match="Interrupted"):
+            run("erase_sender", ADA.hex())
+    assert counts() == [(0, 0), (1, 1), (1, 1)]
+    run("erase_sender", ADA.hex())
+    assert counts() == [(0, 0), (1, 1), (0, 0)]
+
+
+def counts():
+    """Return of each message how many reports it is said to have, and has."""
+    found = Message.objects.annotate(there=Count("reports")).order_by("pk")
+    return list(found.values_list("report_count", "there"))
 
 
 def test_a_ban_stays_unless_it_is_to_go(run, secret):

@@ -3,6 +3,9 @@
 from typing import Any
 
 from django.core.management import CommandError, CommandParser
+from django.db import transaction
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 
 from messages_app.management.base import (
     ACTOR,
@@ -53,10 +56,8 @@ class Command(OperatorCommand):
         else:
             batch = self.carry_out(acts.erase(messages, actor=ACTOR), found[0])
             # Those about messages of others; the rest went with the messages.
-            reported = list(reports.values_list("message", flat=True))
-            reports.delete()
-            for message in Message.objects.filter(pk__in=reported):
-                count_anew(message)
+            while chunk := list(reports.order_by("pk")[: acts.CHUNK]):
+                erase_reports(chunk)
             if lift_bans:
                 bans.delete()
             told = f"Erased {told_of(batch.message_count, *found[1:], lift_bans)}."
@@ -78,13 +79,18 @@ class Command(OperatorCommand):
         return found
 
 
-def count_anew(message: Message) -> None:
-    """Count the reports that are left; without any there is nothing to decide."""
-    left = message.reports.count()
-    rows = Message.objects.filter(pk=message.pk)
-    rows.update(report_count=left)
-    if not left:
-        rows.filter(status=Message.Status.PUBLISHED).update(waits_since=None)
+@transaction.atomic
+def erase_reports(chunk: list[Report]) -> None:
+    """Erase the reports, and count what is left; without any there is nothing to decide."""
+    numbers = [report.message_id for report in chunk]
+    rows = Message.objects.filter(pk__in=numbers).order_by("-created_at", "-id")
+    list(rows.select_for_update().values_list("pk"))  # as who reports locks them
+    Report.objects.filter(pk__in=[report.pk for report in chunk]).delete()
+    left = Report.objects.filter(message=OuterRef("pk")).order_by().values("message")
+    counts = left.annotate(count=Count("pk")).values("count")
+    rows.update(report_count=Coalesce(Subquery(counts), 0))
+    of_none = rows.filter(report_count=0, status=Message.Status.PUBLISHED)
+    of_none.update(waits_since=None)
 
 
 def told_of(messages: int, reports: int, bans: int, lift_bans: bool) -> str:
