@@ -1,6 +1,5 @@
 """How long messages are kept: what the operator's settings let go, goes for good."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice
 
@@ -19,7 +18,7 @@ def prune() -> bool:
 
     Nothing is written if nothing is that old.
     """
-    for old in too_old():
+    for old in too_old().values():
         if old.exists():
             chunks = list(islice(acts.erase(old, actor=""), CHUNKS))
             if len(chunks) == CHUNKS:
@@ -27,12 +26,16 @@ def prune() -> bool:
     return False
 
 
-def too_old() -> Iterator[MessageQuerySet]:
+def too_old() -> dict[str, MessageQuerySet]:
+    """Return what each of the settings lets go, by its name."""
+    found = {}
     if days := settings.WALL_RETENTION_DAYS:
-        yield older_than(days, Message.objects.all())
+        found["WALL_RETENTION_DAYS"] = older_than(days, Message.objects.all())
     if days := settings.WALL_HIDDEN_RETENTION_DAYS:
         hidden = Message.objects.filter(status=Message.Status.HIDDEN)
-        yield older_than(days, undecided_for(days, hidden))
+        old = older_than(days, undecided_for(days, hidden))
+        found["WALL_HIDDEN_RETENTION_DAYS"] = old
+    return found
 
 
 def undecided_for(days: int, messages: MessageQuerySet) -> MessageQuerySet:

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from config.tests.environment import bare
-from messages_app.models import Message, ModerationBatch, ModerationEvent
+from messages_app.models import Message, ModerationBatch, ModerationEvent, Rule
 from messages_app.moderation import acts, retention
 from messages_app.tests.test_commands import manage
 from messages_app.tests.test_server import ROOT
@@ -85,6 +85,36 @@ def test_maintain_erases_what_the_settings_let_go(
     settings.WALL_HIDDEN_RETENTION_DAYS = hidden_days
     call_command("maintain", stdout=StringIO())
     assert len(left()) == expected
+
+
+def test_maintain_tells_how_many_it_erased_and_would_erase(aged, settings):
+    settings.WALL_RETENTION_DAYS = 50
+    settings.WALL_HIDDEN_RETENTION_DAYS = 5
+    assert maintain(dry_run=True) == (
+        "WALL_RETENTION_DAYS would erase 2 messages.\n"
+        "WALL_HIDDEN_RETENTION_DAYS would erase 2 messages.\n"
+        "Nothing was done.\n"
+    )
+    assert len(left()) == 4
+    assert maintain() == "Done; 3 messages erased.\n"  # one is old and hidden
+    assert maintain() == "Done; 0 messages erased.\n"
+    assert maintain(dry_run=True).count("would erase 0 messages") == 2
+
+
+def test_a_dry_run_does_none_of_what_maintain_does(db):
+    ended = timezone.now() - timedelta(days=1)
+    Rule.objects.create(kind="sender", pattern="ab" * 16, expires_at=ended)
+    assert maintain(dry_run=True) == "Nothing was done.\n"
+    assert Rule.objects.exists()
+    with pytest.raises(CommandError, match="not for --loop") as raised:
+        maintain(dry_run=True, loop=True)
+    assert raised.value.returncode == 2
+
+
+def maintain(**options):
+    said = StringIO()
+    call_command("maintain", stdout=said, **options)
+    return said.getvalue()
 
 
 def test_of_many_some_are_erased_at_once_so_that_other_jobs_have_their_turn(

@@ -3,11 +3,13 @@
 import signal
 from typing import Any
 
-from django.core.management import CommandParser
+from django.core.management import CommandError, CommandParser
 from django.db import connection
 
 from messages_app import advisory_lock, jobs
-from messages_app.management.base import OperatorCommand
+from messages_app.management.base import OperatorCommand, count, counted
+from messages_app.models import Act, ModerationBatch
+from messages_app.moderation import retention
 
 TASKS = [jobs.FOLD, *jobs.TASKS]
 
@@ -24,20 +26,33 @@ class Command(OperatorCommand):
             action="store_true",
             help="go on until SIGTERM; of several, one works and the others stand by",
         )
+        self.add_dry_run(parser)
 
-    def handle(self, *, loop: bool, **options: Any) -> None:
-        if loop:
+    def handle(self, *, loop: bool, dry_run: bool, **options: Any) -> None:
+        if loop and dry_run:
+            raise CommandError("--dry-run is not for --loop.", returncode=2)
+        if dry_run:
+            for setting, messages in retention.too_old().items():
+                told = counted(count(messages), "message")
+                self.stdout.write(f"{setting} would erase {told}.")
+            self.stdout.write("Nothing was done.")
+        elif loop:
             self.work_until_told_to_end()
         elif not advisory_lock.take(connection, jobs.LOCK):
             self.stdout.write("Another maintain is at work; nothing was done.")
         else:
+            last = ModerationBatch.objects.first()  # the newest
             try:
                 for task in TASKS:
                     while task.act():
                         pass
             finally:
                 advisory_lock.let_go(connection, jobs.LOCK)
-            self.stdout.write("Done.")
+            erasures = ModerationBatch.objects.filter(
+                act=Act.ERASE, actor="", pk__gt=last.pk if last else 0
+            )
+            erased = sum(erasures.values_list("message_count", flat=True))
+            self.stdout.write(f"Done; {counted(erased, 'message')} erased.")
 
     def work_until_told_to_end(self) -> None:
         """Do what is due, round after round, whatever fails meanwhile."""
