@@ -12,7 +12,7 @@ import threading
 from argparse import ArgumentDefaultsHelpFormatter, ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -199,9 +199,13 @@ def count(messages: MessageQuerySet) -> int:
         return messages.order_by().count()
 
 
+def is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
 def message_number(text: str) -> int:
     """Return the number of a message."""
-    if not text.isdecimal() or not 0 < int(text[:20]) <= LARGEST_ID:
+    if not is_number(text) or not 0 < int(text[:20]) <= LARGEST_ID:
         raise ArgumentTypeError(f"{text!r} is no number of a message")
     return int(text)
 
@@ -228,7 +232,7 @@ def reason(text: str) -> str:
 def duration(text: str) -> timedelta:
     """Return the time that is meant by 30m, 12h, 90d or 2w."""
     number, unit = text[:-1], UNITS.get(text[-1:])
-    if not unit or not number.isdecimal() or len(number) > 5:
+    if not unit or not is_number(number) or len(number) > 5:
         raise ArgumentTypeError(f"{text!r} is no time like 30m, 12h, 90d or 2w")
     return timedelta(**{unit: int(number)})
 
@@ -239,7 +243,8 @@ def moment(text: str) -> datetime:
         return timezone.now() - duration(text)
     try:
         found = datetime.fromisoformat(text)
-        return found if found.tzinfo else timezone.make_aware(found)
+        found = found if found.tzinfo else timezone.make_aware(found)
+        return found.astimezone(UTC)  # which may be beyond the calendar
     except (ValueError, OverflowError) as error:
         raise ArgumentTypeError(
             f"{text!r} is no date like 2026-01-31 or 2026-01-31T12:00+01:00, "

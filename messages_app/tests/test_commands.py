@@ -223,7 +223,19 @@ def test_so_long_ago_is_read(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "d", "-1d", "1y", "\u00b2d", "yesterday", "999999d"]
+    "text",
+    [
+        "",
+        "d",
+        "-1d",
+        "1y",
+        "\u00b2d",
+        "\u0663d",  # an Arabic digit
+        "yesterday",
+        "999999d",
+        "9999-12-31T23:59-10:00",
+        "0001-01-01T00:00+14:00",
+    ],
 )
 def test_what_is_no_date_is_told(text):
     with pytest.raises(ArgumentTypeError, match=r"is no (time|date) like"):
@@ -254,6 +266,13 @@ def slow_server(monkeypatch):
             monkeypatch.setattr(module, "connection", fake)
 
     return server
+
+
+@pytest.mark.parametrize("timeout", ["nan", "inf", "-5"])
+def test_a_time_that_never_ends_is_a_wrong_call(timeout):
+    with pytest.raises(CommandError, match="0 or more seconds") as raised:
+        call_command("wait_for_services", f"--timeout={timeout}")
+    assert raised.value.returncode == 2
 
 
 def test_a_database_that_is_ready_is_not_talked_about(db):

@@ -81,7 +81,7 @@ def test_what_is_not_there_is_told_and_the_rest_erased(run, secret, page):
     assert raised.value.returncode == 1
 
 
-@pytest.mark.parametrize("wrong", ["x", "0", "-1", "1" * 30])
+@pytest.mark.parametrize("wrong", ["x", "0", "-1", "\u0663", "1" * 30])
 def test_what_is_no_number_is_a_wrong_call(run, wrong):
     with pytest.raises(CommandError, match=r"is no number of a message|required"):
         run("erase_message", wrong)

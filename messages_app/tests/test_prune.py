@@ -69,6 +69,13 @@ def test_a_time_that_is_none_is_a_wrong_call(db):
         call_command("prune_messages", "--older-than", "soon")
 
 
+def test_all_messages_are_not_pruned_by_mistake(aged):
+    with pytest.raises(CommandError, match="would be all messages") as raised:
+        prune("0d")
+    assert raised.value.returncode == 2
+    assert len(left()) == 4
+
+
 @pytest.mark.parametrize(
     ("days", "hidden_days", "expected"),
     [

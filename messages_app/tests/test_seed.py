@@ -8,6 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from messages_app.forms import MessageForm
+from messages_app.management.base import moment
 from messages_app.models import Message
 
 pytestmark = pytest.mark.django_db
@@ -90,3 +91,14 @@ def test_a_number_that_makes_no_sense_is_a_wrong_call(wrong):
     with pytest.raises(CommandError, match="--count is 1 or more") as raised:
         seed(**wrong)
     assert raised.value.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("until", "told"),
+    [("9999-01-01", "a day ahead"), ("0001-01-02T00:00+14:00", "too early")],
+)
+def test_no_message_is_beyond_now_or_the_calendar(until, told):
+    with pytest.raises(CommandError, match=told) as raised:
+        seed(count=1, days=1, until=moment(until))
+    assert raised.value.returncode == 2
+    assert not Message.objects.exists()

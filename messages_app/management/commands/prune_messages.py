@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from django.core.management import CommandParser
+from django.core.management import CommandError, CommandParser
 from django.utils import timezone
 
 from messages_app.management.base import (
@@ -40,6 +40,9 @@ class Command(OperatorCommand):
     def handle(
         self, *, older_than: timedelta, status: str | None, dry_run: bool, **_: Any
     ) -> None:
+        if not older_than:
+            told = "--older-than 0 would be all messages. Nothing was done."
+            raise CommandError(told, returncode=2)
         until = timezone.now() - older_than
         messages = chosen_messages(since=None, until=until, status=status)
         if dry_run:

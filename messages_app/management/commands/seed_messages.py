@@ -74,6 +74,8 @@ class Command(OperatorCommand):
         last = until or timezone.now().replace(
             hour=0, minute=0, second=0, microsecond=0
         )
+        if last > timezone.now() + timedelta(days=1):
+            raise CommandError("--until is more than a day ahead.", returncode=2)
         try:
             last - timedelta(days=days)
         except OverflowError as error:

@@ -1,5 +1,6 @@
 """Waits for the database, and says what is wrong while it does."""
 
+import math
 import time
 from typing import Any
 
@@ -31,6 +32,8 @@ class Command(OperatorCommand):
         )
 
     def handle(self, *, timeout: float, migrated: bool, **options: Any) -> None:
+        if not 0 <= timeout < math.inf:
+            raise CommandError("--timeout is 0 or more seconds.", returncode=2)
         deadline = time.monotonic() + timeout
         told, tell_again_at = "", 0.0
         while lack := self.find_lack(migrated=migrated):
