@@ -199,6 +199,16 @@ def count(messages: MessageQuerySet) -> int:
         return messages.order_by().count()
 
 
+def tell_absent(numbers: list[int]) -> str:
+    """Return a sentence about those that no message has; raise CommandError for all."""
+    there = Message.objects.filter(pk__in=numbers).values_list("pk", flat=True)
+    absent = sorted({*numbers} - {*there})
+    told = f"There is no message {', '.join(map(str, absent))}." if absent else ""
+    if absent and len(absent) == len({*numbers}):
+        raise CommandError(told)
+    return told
+
+
 def is_number(text: str) -> bool:
     return text.isascii() and text.isdigit()
 

@@ -156,6 +156,17 @@ def test_a_ban_stays_unless_it_is_to_go(run, secret):
     assert not Rule.objects.exists()
 
 
+def test_a_code_that_nobody_has_is_told_and_not_recorded(run, secret):
+    with pytest.raises(CommandError, match=f"stored of {BOB.hex()[:-2]}63") as raised:
+        run("erase_sender", f"{BOB.hex()[:-2]}63")
+    assert raised.value.returncode == 1
+    assert not ModerationBatch.objects.filter(act="erase").exists()
+    with pytest.raises(CommandError, match="Nothing is stored of 6363") as raised:
+        run("erase_sender", ADA.hex(), "63" * 16)
+    assert raised.value.returncode == 3
+    assert not Message.objects.exists()
+
+
 def test_nobody_and_nonsense_are_wrong_calls(run, make_message):
     imported = make_message("imported")
     for arguments in (["xyz"], ["ab"], ["--of-message", imported.pk], []):

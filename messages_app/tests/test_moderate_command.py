@@ -108,6 +108,24 @@ def test_where_nothing_is_chosen_nothing_is_recorded(three):
     assert not ModerationBatch.objects.exists()
 
 
+def test_what_is_so_already_is_told_and_not_recorded(three):
+    number = three[0].pk
+    moderate("hide", "--id", number)
+    said = moderate("hide", "--id", number)
+    assert said == "0 messages hidden: each is so, or withdrawn. Nothing was done.\n"
+    assert ModerationBatch.objects.count() == 1
+
+
+def test_a_number_that_no_message_has_is_told(three):
+    with pytest.raises(CommandError, match="no message 998, 999") as raised:
+        moderate("publish", "--id", 999, 998)
+    assert raised.value.returncode == 1
+    with pytest.raises(CommandError, match="no message 999") as raised:
+        moderate("hide", "--id", three[0].pk, 999)
+    assert raised.value.returncode == 3
+    assert on_the_wall() == {"Good morning", "cheap shoes"}
+
+
 def test_what_was_not_searched_is_told(three, monkeypatch):
     monkeypatch.setattr(search, "WALK", 1)
     with pytest.raises(CommandError, match="Only the newest 1 messages") as raised:

@@ -65,6 +65,15 @@ def test_done_twice_is_done_once(hidden):
     assert run(hidden.pk, dry_run=True).startswith("Would be 0 messages restored, 1 s")
 
 
+def test_what_is_undone_wholly_is_told_and_not_recorded_again(hidden):
+    republished = ModerationBatch.objects.first()
+    run(republished.pk)
+    for options in ({}, {"dry_run": True}):
+        with pytest.raises(CommandError, match="undone already"):
+            run(republished.pk, **options)
+    assert republished.undoings.count() == 1
+
+
 def test_bans_are_lifted_and_counted(make_message):
     make_message(sender=b"s" * 16)
     batch = acts.finish(acts.ban(Message.objects.all(), actor="mod"))

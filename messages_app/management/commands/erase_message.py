@@ -10,6 +10,7 @@ from messages_app.management.base import (
     OperatorCommand,
     counted,
     message_number,
+    tell_absent,
 )
 from messages_app.models import Message
 from messages_app.moderation import acts
@@ -31,12 +32,9 @@ class Command(OperatorCommand):
         self.add_dry_run(parser)
 
     def handle(self, *, number: list[int], dry_run: bool, **options: Any) -> None:
+        absent = tell_absent(number)
         messages = Message.objects.filter(pk__in=number)
         there = messages.order_by("pk").values_list("pk", flat=True)
-        absent = sorted({*number} - {*there})
-        told = f"There is no message {', '.join(map(str, absent))}."
-        if len(absent) == len({*number}):
-            raise CommandError(told)
         if dry_run:
             these = ", ".join(map(str, there))
             self.stdout.write(f"Would erase {these}. Nothing was done.")
@@ -45,4 +43,4 @@ class Command(OperatorCommand):
             self.stdout.write(f"{counted(batch.message_count, 'message')} erased.")
             self.tell_if_cache_lags()
         if absent:
-            raise CommandError(told, returncode=DONE_IN_PART)
+            raise CommandError(absent, returncode=DONE_IN_PART)

@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce
 
 from messages_app.management.base import (
     ACTOR,
+    DONE_IN_PART,
     OperatorCommand,
     count,
     counted,
@@ -51,18 +52,25 @@ class Command(OperatorCommand):
             kind=Rule.Kind.SENDER, pattern__in=[name.hex() for name in senders]
         )
         found = count(messages), reports.count(), bans.count()
+        unknown = ", ".join(name.hex() for name in senders if not is_known(name))
+        if not any(found):
+            raise CommandError(f"Nothing is stored of {unknown}.")
         if dry_run:
             told = f"Would erase {told_of(*found, lift_bans)}. Nothing was done."
         else:
-            batch = self.carry_out(acts.erase(messages, actor=ACTOR), found[0])
+            done = acts.erase(messages, actor=ACTOR)
+            erased = self.carry_out(done, found[0]).message_count if found[0] else 0
             # Those about messages of others; the rest went with the messages.
             while chunk := list(reports.order_by("pk")[: acts.CHUNK]):
                 erase_reports(chunk)
             if lift_bans:
                 bans.delete()
-            told = f"Erased {told_of(batch.message_count, *found[1:], lift_bans)}."
+            told = f"Erased {told_of(erased, *found[1:], lift_bans)}."
         self.stdout.write(told)
         self.tell_if_cache_lags()
+        if unknown:
+            told = f"Nothing is stored of {unknown}."
+            raise CommandError(told, returncode=DONE_IN_PART)
 
     def find_senders(
         self, *, sender: list[bytes], of_message: int | None, **options: Any
@@ -77,6 +85,16 @@ class Command(OperatorCommand):
         if not found:
             raise CommandError("Name a sender, or a message of theirs.", returncode=2)
         return found
+
+
+def is_known(name: bytes) -> bool:
+    """Return whether anything is stored of this sender."""
+    stored = [
+        Message.objects.filter(sender=name),
+        Report.objects.filter(sender=name),
+        Rule.objects.filter(kind=Rule.Kind.SENDER, pattern=name.hex()),
+    ]
+    return any(rows.exists() for rows in stored)
 
 
 @transaction.atomic

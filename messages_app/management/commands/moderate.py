@@ -18,6 +18,7 @@ from messages_app.management.base import (
     message_number,
     reason,
     sender,
+    tell_absent,
 )
 from messages_app.models import MessageQuerySet
 from messages_app.moderation import acts
@@ -69,6 +70,7 @@ class Command(OperatorCommand):
         if not timedelta(0) < options["for"] <= acts.LONGEST_BAN:
             raise CommandError("A ban lasts up to 28 days.", returncode=2)
         messages, is_all = self.choose(**options)
+        left_out = tell_absent(options["id"] or [])
         found = count(messages)
         if dry_run or not found:
             would = (
@@ -83,12 +85,13 @@ class Command(OperatorCommand):
         else:
             self.act(act, messages, found, **options)
         if not is_all:
-            raise CommandError(
-                f"Only the newest {search.WALK:,} messages were searched for these "
+            left_out += (
+                f" Only the newest {search.WALK:,} messages were searched for these "
                 "words: they are common or very short, or the database has no index of "
-                "words.",
-                returncode=DONE_IN_PART,
+                "words."
             )
+        if left_out:
+            raise CommandError(left_out.strip(), returncode=DONE_IN_PART)
 
     def choose(self, **options: Any) -> tuple[MessageQuerySet, bool]:
         """Return the messages that are meant, and whether all were looked at.
@@ -136,9 +139,14 @@ class Command(OperatorCommand):
                 f"These are messages of more than {acts.MOST_SENDERS:,} senders, too many "
                 "for one act. Nothing was done."
             ) from error
-        bans = (
-            f", {counted(batch.bans.count(), 'sender')} banned" if act == "ban" else ""
-        )
+        banned = batch.bans.count()
+        if not batch.message_count and not banned:
+            batch.delete()
+            self.stdout.write(
+                f"0 messages {ACTS[act]}: each is so, or withdrawn. Nothing was done."
+            )
+            return
+        bans = f", {counted(banned, 'sender')} banned" if act == "ban" else ""
         told = f"{counted(batch.message_count, 'message')} {ACTS[act]}{bans}"
         self.stdout.write(f"{told}. To undo: manage.py undo_moderation {batch.pk}")
         self.tell_if_cache_lags()

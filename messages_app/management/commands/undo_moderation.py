@@ -29,6 +29,8 @@ class Command(OperatorCommand):
             raise CommandError(f"Act {batch} is itself an undoing, and stays.")
         if not act.can_be_undone:
             raise CommandError(f"Act {batch} erased messages, which are gone.")
+        if act.undoings.filter(skipped_count=0, is_unfinished=False).exists():
+            raise CommandError(f"Act {batch} is undone already. Nothing was done.")
         if dry_run:
             self.foresee(act)
         else:
