@@ -67,6 +67,11 @@ def ended_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def drop_output() -> None:
+    """Let Python not complain once more when it closes a standard output that failed."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class OperatorCommand(BaseCommand):
     """A command of which everything that can be mended is told in one line."""
 
@@ -86,27 +91,38 @@ class OperatorCommand(BaseCommand):
         self.is_quiet = options["verbosity"] == 0
         try:
             with ended_by_sigterm():
-                return super().execute(*args, **options)
+                told = super().execute(*args, **options)
+                self.stdout.flush()  # what fails here is told
+                return told
         except KeyboardInterrupt as error:
             status = TERMINATED if isinstance(error, Terminated) else INTERRUPTED
             raise CommandError("Interrupted.", returncode=status) from error
         except (OperationalError, ProgrammingError) as error:  # without tables, too
             raise CommandError(lost_database.describe(error)) from error
         except BrokenPipeError:
-            # Whoever read it has seen enough, as `head` does. Python would complain once
-            # more when it closes the pipe.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            drop_output()  # whoever read it has seen enough, as `head` does
             raise SystemExit(1) from None
         except OSError as error:  # a full disk, a file that is not there
+            if not error.filename:
+                drop_output()
             what = f"{error.filename}: " if error.filename else ""
             raise CommandError(f"{what}{error.strerror or error}.") from error
 
     def say(self, what: str, *, beside: bool = False) -> None:
-        """Tell what was done; beside the output, where that is a file for programs."""
+        """Tell what was done; beside the output, where that is a file for programs.
+
+        Raises CommandError, which tells it too, if the output does not take it.
+        """
         if beside and not self.is_quiet:
             self.stderr.write(what, style_func=str)
         elif not beside:
-            self.stdout.write(what)
+            try:
+                self.stdout.write(what)
+                self.stdout.flush()
+            except OSError as error:
+                drop_output()
+                told = f"{what}\nThis is done, but could not be told: {error.strerror}."
+                raise CommandError(told, returncode=DONE_IN_PART) from error
 
     @contextmanager
     def progress(self, total: int | None, unit: str, **more: Any) -> Iterator[Any]:

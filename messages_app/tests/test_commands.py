@@ -177,6 +177,37 @@ def test_a_command_works_in_any_thread():
     assert said == ["Counted.\n"]
 
 
+@pytest.fixture
+def told_to_a_full_disk(tmp_path):
+    """Return a function that runs a command, and returns its status and its errors."""
+    url = {"DATABASE_URL": f"sqlite:///{tmp_path}/wall.sqlite3"}
+    assert manage("migrate", **url)[0] == 0
+
+    def run_it(*arguments):
+        with open("/dev/full", "w") as full:
+            ran = subprocess.run(
+                [sys.executable, "manage.py", *arguments],
+                cwd=ROOT,
+                env=bare(**url),
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+        return ran.returncode, ran.stderr
+
+    return run_it
+
+
+def test_what_is_done_and_cannot_be_told_is_no_failure(told_to_a_full_disk):
+    failed = "CommandError: No space left on device.\n"
+    assert told_to_a_full_disk("wall_mode") == (1, failed)
+    status, said = told_to_a_full_disk("wall_mode", "hold-all")
+    assert status == 3
+    assert "in force: hold-all" in said
+    assert said.endswith("is done, but could not be told: No space left on device.\n")
+
+
 def test_help_is_one_sentence_and_says_what_holds_without_an_option():
     status, said = manage("wait_for_services", "--help")
     assert status == 0

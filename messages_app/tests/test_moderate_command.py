@@ -1,5 +1,6 @@
 """What an operator sees of `moderate`."""
 
+import errno
 from datetime import timedelta
 from io import StringIO
 
@@ -8,6 +9,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from messages_app import search
+from messages_app.management import base
 from messages_app.models import Message, ModerationBatch, Rule
 from messages_app.moderation import acts
 
@@ -124,6 +126,19 @@ def test_a_number_that_no_message_has_is_told(three):
         moderate("hide", "--id", three[0].pk, 999)
     assert raised.value.returncode == 3
     assert on_the_wall() == {"Good morning", "cheap shoes"}
+
+
+def test_how_to_undo_is_told_beside_an_output_that_fails(three, monkeypatch):
+    monkeypatch.setattr(base, "drop_output", lambda: None)
+    full = StringIO()
+    monkeypatch.setattr(full, "write", refuse)
+    with pytest.raises(CommandError, match=r"To undo: .* undo_m") as raised:
+        call_command("moderate", "hide", "--all", stdout=full)
+    assert raised.value.returncode == 3
+
+
+def refuse(text):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_what_was_not_searched_is_told(three, monkeypatch):

@@ -1,10 +1,12 @@
 """What an operator sees of `undo_moderation`."""
 
 from io import StringIO
+from types import SimpleNamespace
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from messages_app import wall_cache
 from messages_app.management.commands import undo_moderation
 from messages_app.models import Message, ModerationBatch, Rule
 from messages_app.moderation import acts
@@ -95,6 +97,14 @@ def test_an_undoing_is_not_undone(hidden):
     undoing = ModerationBatch.objects.get(act="undo")
     with pytest.raises(CommandError, match="is itself an undoing"):
         run(undoing.pk)
+
+
+def test_who_undoes_while_the_cache_is_away_is_told(hidden, monkeypatch):
+    owing = SimpleNamespace(renew=lambda *keys: None)
+    monkeypatch.setattr(wall_cache, "owed", owing)
+    told = StringIO()
+    run(hidden.pk, stderr=told)
+    assert "for 10 s at most" in told.getvalue()
 
 
 def test_a_terminal_is_shown_how_far_it_is(hidden):

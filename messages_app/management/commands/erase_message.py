@@ -40,7 +40,7 @@ class Command(OperatorCommand):
             self.stdout.write(f"Would erase {these}. Nothing was done.")
         else:
             batch = self.carry_out(acts.erase(messages, actor=ACTOR), len(there))
-            self.stdout.write(f"{counted(batch.message_count, 'message')} erased.")
+            self.say(f"{counted(batch.message_count, 'message')} erased.")
             self.tell_if_cache_lags()
         if absent:
             raise CommandError(absent, returncode=DONE_IN_PART)

@@ -56,7 +56,8 @@ class Command(OperatorCommand):
         if not any(found):
             raise CommandError(f"Nothing is stored of {unknown}.")
         if dry_run:
-            told = f"Would erase {told_of(*found, lift_bans)}. Nothing was done."
+            would = told_of(*found, lift_bans)
+            self.stdout.write(f"Would erase {would}. Nothing was done.")
         else:
             done = acts.erase(messages, actor=ACTOR)
             erased = self.carry_out(done, found[0]).message_count if found[0] else 0
@@ -65,9 +66,8 @@ class Command(OperatorCommand):
                 erase_reports(chunk)
             if lift_bans:
                 bans.delete()
-            told = f"Erased {told_of(erased, *found[1:], lift_bans)}."
-        self.stdout.write(told)
-        self.tell_if_cache_lags()
+            self.say(f"Erased {told_of(erased, *found[1:], lift_bans)}.")
+            self.tell_if_cache_lags()
         if unknown:
             told = f"Nothing is stored of {unknown}."
             raise CommandError(told, returncode=DONE_IN_PART)

@@ -29,4 +29,4 @@ class Command(OperatorCommand):
                 "The cache does not answer, and keeps what it has. While it is away no "
                 "page is shown from it; try again when it answers."
             )
-        self.stdout.write("Forgotten: each page is built anew for its next reader.")
+        self.say("Forgotten: each page is built anew for its next reader.")

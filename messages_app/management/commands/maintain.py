@@ -52,7 +52,7 @@ class Command(OperatorCommand):
                 act=Act.ERASE, actor="", pk__gt=last.pk if last else 0
             )
             erased = sum(erasures.values_list("message_count", flat=True))
-            self.stdout.write(f"Done; {counted(erased, 'message')} erased.")
+            self.say(f"Done; {counted(erased, 'message')} erased.")
 
     def work_until_told_to_end(self) -> None:
         """Do what is due, round after round, whatever fails meanwhile."""

@@ -148,5 +148,5 @@ class Command(OperatorCommand):
             return
         bans = f", {counted(banned, 'sender')} banned" if act == "ban" else ""
         told = f"{counted(batch.message_count, 'message')} {ACTS[act]}{bans}"
-        self.stdout.write(f"{told}. To undo: manage.py undo_moderation {batch.pk}")
+        self.say(f"{told}. To undo: manage.py undo_moderation {batch.pk}")
         self.tell_if_cache_lags()

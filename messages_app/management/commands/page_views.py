@@ -44,7 +44,7 @@ class Command(OperatorCommand):
             self.stdout.write(told)
         elif page_views.set_to(total):
             soon = "" if settings.REDIS_URL else SOON
-            self.stdout.write(f"The view count was {before:,} and is {total:,}.{soon}")
+            self.say(f"The view count was {before:,} and is {total:,}.{soon}")
         else:
             raise CommandError(
                 "The cache does not answer, and would bring its own number back. "

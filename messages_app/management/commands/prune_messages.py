@@ -54,5 +54,5 @@ class Command(OperatorCommand):
             done = acts.erase(messages, actor=ACTOR)
             batch = self.carry_out(done, count(messages))
             told = counted(batch.message_count, "message")
-            self.stdout.write(f"Erased {told}, which is act {batch.pk}.")
+            self.say(f"Erased {told}, which is act {batch.pk}.")
             self.tell_if_cache_lags()

@@ -81,18 +81,19 @@ class Command(OperatorCommand):
         except OverflowError as error:
             told = "--until is too early for so many --days."
             raise CommandError(told, returncode=2) from error
-        written = 0
-        if not dry_run:
+        if dry_run:
+            told = counted(count, "message")
+            self.stdout.write(f"Would write {told}. Nothing was done.")
+        else:
+            written = 0
             made = make(count, Random(seed), last, timedelta(days=days))  # noqa: S311 - no secret
             with self.progress(count, "messages") as bar:
                 while chunk := list(islice(made, CHUNK)):
                     Message.objects.bulk_create(chunk)
                     written += len(chunk)
                     bar.update(len(chunk))
-        told = f"{counted(written, 'message')} written"
-        if dry_run:
-            told = f"Would write {counted(count, 'message')}. Nothing was done"
-        self.stdout.write(f"{told}.")
+            self.say(f"{counted(written, 'message')} written.")
+            self.tell_if_cache_lags()
 
 
 def make(

@@ -57,7 +57,8 @@ class Command(OperatorCommand):
         done = undo.undo(act, actor=ACTOR)
         undoing = self.carry_out(done, act.message_count)
         told_done = told(undoing.message_count, undoing.skipped_count, bans)
-        self.stdout.write(f"{told_done}.")
+        self.say(f"{told_done}.")
+        self.tell_if_cache_lags()
 
 
 def told(restored: int, skipped: int, bans: int) -> str:

@@ -32,6 +32,12 @@ class Command(OperatorCommand):
         if mode:
             acts.set_mode(MODES[mode], actor=ACTOR)
         state = WallState.objects.current()
-        self.stdout.write(f"in force: {NAMES[state.get_effective_mode()]}")
-        self.stdout.write(f"the moderators' own: {NAMES[state.mode]}")
-        self.stdout.write(f"the flood valve asks for: {NAMES[state.valve_mode]}")
+        told = (
+            f"in force: {NAMES[state.get_effective_mode()]}\n"
+            f"the moderators' own: {NAMES[state.mode]}\n"
+            f"the flood valve asks for: {NAMES[state.valve_mode]}"
+        )
+        if mode:
+            self.say(told)
+        else:
+            self.stdout.write(told)

@@ -31,7 +31,7 @@ class Command(OperatorCommand):
             for name, code, named in pages:
                 build(name, code, named)
                 bar.update()
-        self.stdout.write(f"{len(pages)} pages are in the cache.")
+        self.say(f"{len(pages)} pages are in the cache.")
 
 
 def build(name: str, code: str, named: str) -> None:
