@@ -9,9 +9,11 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 
 from config.tests.environment import bare
+from messages_app import advisory_lock
 from messages_app.models import Message, ModerationBatch, ModerationEvent, Rule
 from messages_app.moderation import acts, retention
 from messages_app.tests.test_commands import manage
@@ -143,6 +145,18 @@ def test_what_was_hidden_lately_is_kept_so_that_it_can_be_undone(aged, settings)
     acts.finish(acts.hide(Message.objects.filter(content="published 100"), actor="m"))
     call_command("maintain", stdout=StringIO())
     assert left() == ["hidden 10", "published 10", "published 100"]
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="it has no other machines")
+def test_of_two_that_prune_the_second_is_told(aged):
+    other = connection.copy()
+    assert advisory_lock.take(other, "prune")
+    with pytest.raises(CommandError, match="Another prune_messages is at work"):
+        prune("1d")
+    assert len(left()) == 4
+    advisory_lock.let_go(other, "prune")
+    other.close()
+    assert prune("1d").startswith("Erased 4 messages")
 
 
 def test_ctrl_c_ends_between_two_batches_and_tells_how_far_it_is(aged, monkeypatch):

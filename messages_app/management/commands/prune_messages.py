@@ -4,8 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management import CommandError, CommandParser
+from django.db import connection
 from django.utils import timezone
 
+from messages_app import advisory_lock
 from messages_app.management.base import (
     ACTOR,
     OperatorCommand,
@@ -14,7 +16,7 @@ from messages_app.management.base import (
     counted,
     duration,
 )
-from messages_app.models import Message
+from messages_app.models import Message, MessageQuerySet, ModerationBatch
 from messages_app.moderation import acts
 
 
@@ -51,8 +53,17 @@ class Command(OperatorCommand):
         elif not messages.exists():
             self.stdout.write("No message is that old. Nothing was done.")
         else:
-            done = acts.erase(messages, actor=ACTOR)
-            batch = self.carry_out(done, count(messages))
+            batch = self.erase(messages)
             told = counted(batch.message_count, "message")
             self.say(f"Erased {told}, which is act {batch.pk}.")
             self.tell_if_cache_lags()
+
+    def erase(self, messages: MessageQuerySet) -> ModerationBatch:
+        """Erase them alone: of two who share the messages, each would end short."""
+        done = acts.erase(messages, actor=ACTOR)
+        try:
+            with advisory_lock.held(connection, "prune", seconds=0, tell=lambda: None):
+                return self.carry_out(done, count(messages))
+        except advisory_lock.NotFree as error:
+            told = "Another prune_messages is at work. Nothing was done."
+            raise CommandError(told) from error
