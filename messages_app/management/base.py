@@ -5,6 +5,7 @@ Exit status: 0 done; 1 failed, or stopped before its end; 2 called wrongly; 3 do
 a part, which is told; 130 ended by Ctrl-C; 143 ended by SIGTERM.
 """
 
+import logging
 import os
 import signal
 import sys
@@ -22,7 +23,7 @@ from django.db import Error, OperationalError, ProgrammingError, connection
 from django.utils import timezone
 from tqdm import tqdm
 
-from messages_app import lost_database, wall_cache
+from messages_app import breaker, lost_database, wall_cache
 from messages_app.models import Message, MessageQuerySet, ModerationBatch
 from messages_app.moderation.acts import Progress
 from messages_app.pagination import LARGEST_ID
@@ -89,6 +90,8 @@ class OperatorCommand(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run the command; raise CommandError, with its exit status, if it fails."""
         self.is_quiet = options["verbosity"] == 0
+        level = breaker.logger.level
+        breaker.logger.setLevel(logging.ERROR)  # a lost server is told by the command
         try:
             with ended_by_sigterm():
                 told = super().execute(*args, **options)
@@ -107,6 +110,8 @@ class OperatorCommand(BaseCommand):
                 drop_output()
             what = f"{error.filename}: " if error.filename else ""
             raise CommandError(f"{what}{error.strerror or error}.") from error
+        finally:
+            breaker.logger.setLevel(level)
 
     def say(self, what: str, *, beside: bool = False) -> None:
         """Tell what was done; beside the output, where that is a file for programs.

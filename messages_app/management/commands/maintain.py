@@ -1,12 +1,13 @@
 """What must happen without a visitor's request."""
 
+import logging
 import signal
 from typing import Any
 
 from django.core.management import CommandError, CommandParser
 from django.db import connection
 
-from messages_app import advisory_lock, jobs
+from messages_app import advisory_lock, breaker, jobs
 from messages_app.management.base import OperatorCommand, count, counted
 from messages_app.models import Act, ModerationBatch
 from messages_app.moderation import retention
@@ -56,6 +57,7 @@ class Command(OperatorCommand):
 
     def work_until_told_to_end(self) -> None:
         """Do what is due, round after round, whatever fails meanwhile."""
+        breaker.logger.setLevel(logging.NOTSET)  # what comes and goes is its log's
         loop = jobs.Loop(TASKS, self.tell)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.is_over.set())
