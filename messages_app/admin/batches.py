@@ -23,7 +23,7 @@ from messages_app import languages
 from messages_app.admin import excerpts, progress
 from messages_app.admin.lists import WrittenByTheWall
 from messages_app.models import Act, Message, ModerationBatch
-from messages_app.moderation.undo import undo
+from messages_app.moderation.undo import is_done, undo
 from messages_app.templatetags.wall import moment
 
 LATEST = timedelta(minutes=15)  # so long the list offers to undo what was done last
@@ -88,7 +88,7 @@ class ModerationBatchAdmin(WrittenByTheWall):
         back = request.POST.get("next", "")
         if not url_has_allowed_host_and_scheme(back, allowed_hosts=None):
             back = reverse("admin:messages_app_message_changelist")
-        if with_undoings(ModerationBatch.objects.filter(pk=number)).get().is_all_undone:
+        if is_done(batch):
             notices.warning(request, gettext("This act is undone already."))
             return HttpResponseRedirect(back)
         done = undo(batch, actor=request.user.get_username())

@@ -24,7 +24,12 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from messages_app import breaker, lost_database, wall_cache
-from messages_app.models import Message, MessageQuerySet, ModerationBatch
+from messages_app.models import (
+    Message,
+    MessageQuerySet,
+    ModerationBatch,
+    in_own_words,
+)
 from messages_app.moderation.acts import Progress
 from messages_app.pagination import LARGEST_ID
 from messages_app.postgresql import unlimited
@@ -257,7 +262,7 @@ def reason(text: str) -> str:
     found = clean_line(text)
     if find_refused(text) or len(found) > LONGEST_REASON:
         raise ArgumentTypeError(f"a reason has {LONGEST_REASON} characters at most")
-    return found
+    return in_own_words(found)
 
 
 def duration(text: str) -> timedelta:

@@ -1,6 +1,6 @@
 """Taking an act back: each of its messages, or as many as no later act has changed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
@@ -23,6 +23,11 @@ from messages_app.moderation.acts import CHUNK, Progress
 
 class CannotUndo(Exception):
     """This act is itself an undoing, or what it erased is gone."""
+
+
+def is_done(batch: ModerationBatch) -> bool:
+    """Return whether all of an act is undone."""
+    return batch.undoings.filter(skipped_count=0, is_unfinished=False).exists()
 
 
 def undo(batch: ModerationBatch, *, actor: str) -> Progress:
@@ -90,8 +95,7 @@ def give_back(
         event.message_number: event
         for event in events.filter(undone_by__isnull=True, message_number__in=before)
     }
-    skipped = changed_later(undone.values())
-    skipped |= banned_later([before[number or 0] for number in undone], batch)
+    skipped = decided_later(undone, before, batch)
     for number in skipped:
         del undone[number]
     chunk = Message.objects.filter(pk__in=undone)
@@ -104,8 +108,18 @@ def give_back(
     record.count(undoing, message_count=len(undone), skipped_count=len(skipped))
 
 
+def decided_later(
+    events: Mapping[int | None, ModerationEvent],
+    rows: Mapping[int, Message],
+    batch: ModerationBatch,
+) -> set[int]:
+    """Return the numbers of the messages on which an act later than these events stands."""
+    of_events = [rows[number or 0] for number in events]
+    return changed_later(events.values()) | banned_later(of_events, batch)
+
+
 def changed_later(events: Iterable[ModerationEvent]) -> set[int]:
-    """Return the numbers of the messages on which a later act stands."""
+    """Return the numbers of those that have a later event, which stands."""
     own = {event.message_number or 0: event for event in events}
     # A rule's hold stands too, or an undoing would publish what it held; and an author's
     # edit against the undoing of a moderator's.

@@ -29,7 +29,7 @@ class Command(OperatorCommand):
             raise CommandError(f"Act {batch} is itself an undoing, and stays.")
         if not act.can_be_undone:
             raise CommandError(f"Act {batch} erased messages, which are gone.")
-        if act.undoings.filter(skipped_count=0, is_unfinished=False).exists():
+        if undo.is_done(act):
             raise CommandError(f"Act {batch} is undone already. Nothing was done.")
         if dry_run:
             self.foresee(act)
@@ -44,8 +44,9 @@ class Command(OperatorCommand):
         restored = skipped = 0
         for start in range(0, len(looked_at), CHUNK):
             chunk = {e.message_number: e for e in looked_at[start : start + CHUNK]}
-            there = Message.objects.filter(pk__in=chunk).values_list("pk", flat=True)
-            left = undo.changed_later(chunk[number] for number in there)
+            there = Message.objects.in_bulk(chunk)
+            own = {number: chunk[number] for number in there}
+            left = undo.decided_later(own, there, act)
             restored += len(there) - len(left)
             skipped += len(left)
         would = told(restored, skipped, act.bans.count())
