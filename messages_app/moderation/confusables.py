@@ -11,18 +11,22 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import groupby
 
 from confusable_homoglyphs.utils import load
 
 LINE = "ı"  # a capital I, and whatever looks like a bare line
+ASCII_ONES = {*string.ascii_lowercase, *string.digits, LINE}
 # What Unicode's table does not tell: of a letter's other case, of digits and signs written
 # for letters, and of the letters of far scripts that are taken for ours.
 PAIRS = (
     "η=nh ŋ=n θ=o σ=oc γ=y λ=a к=kc ь=b п=n и=nu я=r з=3 б=6b ч=4 д=a ш=w ц=u ҁ=c ⲁ=a "
-    "0=o 3=e 4=a 5=s 7=t @=a ₳=a $=s ₴=s €=e ¢=c ₵=c £=l ₦=n ₩=w ¥=y ¡=i ©=c ®=r ∀=a "
+    "Ꮖ=i μ=u ĸ=k 0=o 3=e 4=a 5=s 7=t 8=b 9=g +=t §=s √=v ❌=x ₿=b ฿=b ₮=t ₭=k ₣=f ₲=g @=a ₳=a $=s ₴=s €=e ¢=c ₵=c £=l ₦=n ₩=w ¥=y ¡=i ©=c ®=r ∀=a "
     "ᗩ=a ᑕ=c ᗴ=e ᖴ=f ᘜ=g ᗰ=m ᑎ=n ᔕ=s ᗯ=w ค=a ร=s ຣ=s ຮ=s ก=n ກ=n ຖ=n ๏=o "
     "卂=a 匚=c 乇=e 几=n 尺=r 丂=s 丅=t"
 )
+# One letter on the keyboards of several languages.
+SAME = {"ک": "ك", "ڪ": "ك", "ی": "ي", "ى": "ي", "ھ": "ه", "ہ": "ه", "ٱ": "ا"}
 READINGS = dict(pair.split("=") for pair in PAIRS.split())
 READINGS |= {LINE: "il", "1": "il" + LINE, "|": "il" + LINE, "!": "il" + LINE}
 # Small capitals, and letters struck, hooked, turned, ...: what Unicode calls variants.
@@ -48,6 +52,16 @@ def characters(ranges: str) -> Iterator[str]:
         yield from map(chr, range(ord(first), ord(last or first) + 1))
 
 
+def ranges(characters: Iterable[str]) -> str:
+    """Return ranges of characters as in a regular expression, which is quick with few."""
+    codes = enumerate(sorted(map(ord, {*characters})))
+    groups = [list(group) for _, group in groupby(codes, lambda one: one[1] - one[0])]
+    return "".join(
+        f"{re.escape(chr(group[0][1]))}-{re.escape(chr(group[-1][1]))}"
+        for group in groups
+    )
+
+
 def by_name(names: re.Pattern[str], ranges: str) -> dict[str, str]:
     """Return the letters that the names of these characters tell, in small."""
     return {
@@ -70,12 +84,19 @@ def plain(shown: str) -> str:
 
 
 def alike() -> Iterator[tuple[str, str]]:
-    """Yield pairs of letters, in small, that Unicode calls confusable, both ways."""
+    """Yield pairs, in small, that Unicode calls confusable: of letters, both ways, and
+    of a sign and the letter that it looks like."""
     for one, others in load("confusables.json").items():
         for other in others:
             pair = plain(one), plain(other["c"])
-            if all(len(side) == 1 and side.isalnum() for side in pair):
+            if all(len(side) == 1 and side.isalnum() for side in pair) or (
+                is_sign(pair[0]) and pair[1] in ASCII_ONES
+            ):
                 yield pair
+
+
+def is_sign(shown: str) -> bool:
+    return len(shown) == 1 and unicodedata.category(shown) in ("Sm", "So")
 
 
 def twins() -> frozenset[str]:
@@ -109,9 +130,8 @@ def tables() -> tuple[dict[str, str], dict[str, str]]:
     """Return what each letter in small becomes, and the readings of those that stay."""
     pairs = list(alike())
     looks: defaultdict[str, set[str]] = defaultdict(set)
-    ascii_ones = string.ascii_lowercase + string.digits + LINE
     for one, other in pairs:
-        if other in ascii_ones and one not in ascii_ones and not one.isdecimal():
+        if other in ASCII_ONES and one not in ASCII_ONES and not one.isdecimal():
             looks[one] |= {*READINGS[LINE], LINE} if other == LINE else {other}
     becomes = by_name(LATIN, LATIN_BLOCKS)
     readings, taken = dict(READINGS), set()
@@ -120,7 +140,7 @@ def tables() -> tuple[dict[str, str], dict[str, str]]:
             continue
         shape = LINE if shapes == {*READINGS[LINE], LINE} else min(shapes)
         own = script(one), shape
-        is_one = len(shapes) == 1 or shape == LINE
+        is_one = one.isalnum() and (len(shapes) == 1 or shape == LINE)
         if script(one) == "LATIN" or (is_one and shape.isalpha() and own not in taken):
             becomes[one] = shape
             taken.add(own)
@@ -130,6 +150,6 @@ def tables() -> tuple[dict[str, str], dict[str, str]]:
         pair
         for pair in pairs
         if script(pair[0]) != script(pair[1])
-        and not {*pair} & (becomes.keys() | readings.keys() | {*ascii_ones})
+        and not {*pair} & (becomes.keys() | readings.keys() | ASCII_ONES)
     ]
     return merged(rest) | becomes, readings

@@ -7,20 +7,22 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from messages_app.moderation import confusables
 from messages_app.moderation.confusables import LINE, characters, script
 
-# Never seen: joiners, marks of direction, fillers, variation selectors, tags; and the
-# tatweel, which only draws an Arabic word out.
+# Never seen, beside all that Unicode calls a format character: joiners, fillers, variation
+# selectors, tags, stand-ins for what is lost; and the tatweel, which only draws an Arabic
+# word out.
 INVISIBLE = (
-    "\u00ad\u034f\u061c\u0640\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
-    "\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
-    "\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    "\u034f\u0640\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2065\u2800\u2d7f\u3164"
+    "\ufe00-\ufe0f\uffa0\ufff0-\ufff8\ufffc\ufffd\U0001107f\U00016fe4\U0001d159"
+    "\U000e0000-\U000e0fff"
 )
 # Marks that any letter may carry, those of Latin, Greek and Cyrillic first of all; and
 # vowel signs of Hebrew and Arabic, which are written or left out. Those of Indic scripts
-# and of kana make other letters, and stay.
+# and of kana make other letters, and stay on these.
 MARKS = (
     "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1-\u05c7\u0610-\u061a"
     "\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed\u1ab0-\u1aff"
@@ -34,44 +36,88 @@ UNSPACED = re.compile(
 )
 BECOMES, READINGS = confusables.tables()
 TWINS = confusables.twins()
-UNSEEN = str.maketrans(dict.fromkeys(characters(INVISIBLE + MARKS), ""))
+CATEGORY = {chr(code): unicodedata.category(chr(code)) for code in range(0x20000)}
+UNSEEN = str.maketrans(
+    dict.fromkeys(characters(INVISIBLE + MARKS), "")
+    | {one: "" for one, category in CATEGORY.items() if category == "Cf"}
+)
 FIRST = UNSEEN | str.maketrans(
     confusables.by_name(confusables.ENCLOSED, confusables.ENCLOSED_BLOCK)
-    # Digits of any script; and what a domain's labels may be divided by.
+    # Digits of any script, also in circles.
     | {
-        chr(code): str(unicodedata.decimal(chr(code)))
-        for code in range(0x80, 0x20000)
-        if chr(code).isdecimal()
+        one: str(unicodedata.digit(one))
+        for one in CATEGORY
+        if one.isdigit() and not one.isascii()
     }
+    | confusables.SAME
+    # What a domain's labels may be divided by; letters that are written as apostrophes.
     | {"I": LINE, "。": "."}
+    | dict.fromkeys(characters("\u02b9-\u02df\u02ec-\u02ff\ua4f8-\ua4fd\ua789"), "'")
 )
 SHAPES = str.maketrans(BECOMES)
 # Coarser: letters that share a reading are one. What differs here can never agree.
 COARSE = str.maketrans(
     confusables.merged((one, other) for one in READINGS for other in READINGS[one])
 )
+SIGNS = [
+    one
+    for one, category in CATEGORY.items()
+    if category[0] in "PSC" and (one < "\u3100" or "\U0001f000" <= one < "\U0001fb00")
+    if not one.isspace()
+]
+PUNCTUATION = "".join(one for one in SIGNS if CATEGORY[one][0] == "P")
+# Those that also stand where no sentence has any: between the letters of a word.
+ODD_SIGNS = "-‐–—_.*~·•^`+=/" + "".join(
+    one for one in SIGNS if CATEGORY[one][0] == "S" and one not in READINGS
+)
+# A capital with which a sentence begins: no other stands after it.
+CAPITALS = "".join(map(chr, filter(lambda code: chr(code).isupper(), range(0x590))))
+CAPITAL = f"[{CAPITALS}](?![{CAPITALS}])"
+# Phrases go on neither beyond the end of a sentence nor beyond a blank line.
+SENTENCE_END, BLANK_LINE = "\1", "\2"
+END_OF_SENTENCE = re.compile(rf"([.!?…][\"'”’»)]*\s+)(?=[\"'“‘«(¿¡]*{CAPITAL})")
 # Where words end, so that a phrase is found whatever divides it.
-DIVIDERS = str.maketrans(
-    {
-        chr(code): " "
-        for code in [*range(0x3100), *range(0x1F000, 0x1FB00)]
-        if unicodedata.category(chr(code))[0] in "PSZC"
-    }
-)
-PUNCTUATION = "".join(
-    chr(code) for code in DIVIDERS if unicodedata.category(chr(code))[0] == "P"
-)
-# The apostrophe of "he'll" divides two words, that of "via'gra" none.
-DIVIDED = re.compile(
-    r"(?<=[^\W\d_])(?:[-‐–._*~·•^`+=/|]+|['’](?!(?:ll|re|ve|[stdm])\b))(?=[^\W\d_])"
-)
-# Signs that stand for letters, where each letter stands alone.
-BETWEEN_LETTERS = {at: to for at, to in DIVIDERS.items() if chr(at) not in READINGS}
+DIVIDERS = str.maketrans(dict.fromkeys(set(SIGNS) - {SENTENCE_END, BLANK_LINE}, " "))
+# Between letters that stand alone: odd signs; all; all but those that stand for letters.
+APART = [
+    str.maketrans(dict.fromkeys([*signs, SENTENCE_END, BLANK_LINE], " "))
+    for signs in (ODD_SIGNS, SIGNS, set(SIGNS) - READINGS.keys())
+]
 WORD = re.compile(r"[^\W\d_]+")
 NOT_LATIN = re.compile("[^\0-\u02af]+")
 # A word of fewer letters is often one of another script too: cop and сор.
 SHORTEST_DISGUISE = 5
-SPELLED_OUT = re.compile(r"(?<!\S)\S(?: \S){2,}(?!\S)")
+LEFT = frozenset(
+    one
+    for one, category in CATEGORY.items()
+    if category[0] == "M" and ord(one) not in UNSEEN
+)
+# Marks that a letter of Latin, Greek or Cyrillic never has.
+STRAY = re.compile(
+    f"(?<=[\0-\u052f{confusables.LATIN_BLOCKS}])[{confusables.ranges(LEFT)}]+"
+)
+MARK = confusables.ranges(one for one in LEFT if one <= "\uffff")
+LETTER = rf"[\w{re.escape(''.join(READINGS))}][{MARK}]*"
+SPELLED_OUT = re.compile(rf"(?<![\w{MARK}'’]){LETTER}(?:\s+{LETTER})+(?![\w{MARK}])")
+# Written together in twos: Han, kana, Hangul.
+SYLLABLES = re.compile("[\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]+")
+HANGUL = re.compile("[\uac00-\ud7a3]{2,}")
+# A small l among capitals is one more of them.
+SMALL_L = re.compile(
+    "l(?:(?<=[{0}]l)(?=[{0}])|(?<!\\wl)(?=[{0}]{{2}})|(?<=[{0}]{{2}}l)(?!\\w))".format(
+        "A-ZΑ-ΩА-Я"
+    )
+)
+
+
+def between_letters(signs: Iterable[str]) -> re.Pattern[str]:
+    """Match what divides a word: not the apostrophe of "he'll", but that of "via'gra"."""
+    sign, letter = confusables.ranges(signs), rf"[^\d\s{confusables.ranges(SIGNS)}]"
+    contraction = r"(?<=['’])['’]*(?:ll|re|ve|[stdm])(?![\w'’])"
+    return re.compile(rf"[{sign}](?<={letter}.)(?!{contraction})[{sign}]*(?={letter})")
+
+
+DIVIDED, BROKEN = between_letters(ODD_SIGNS + "'’"), between_letters(SIGNS)
 
 
 def fold(text: str) -> str:
@@ -79,14 +125,21 @@ def fold(text: str) -> str:
 
     A capital I, which may be an l, is a sign of its own. Folding twice changes nothing.
     """
+    return " ".join(shapes(text).split())
+
+
+def shapes(text: str) -> str:
+    """Return the text folded, with all of its spaces."""
+    text = SMALL_L.sub("I", text)
     if text.isascii():
-        folded = text.replace("I", LINE).lower()
-    else:
-        folded = bare(text).casefold()
-        # Decomposed once more: there are small letters that only then have a mark.
-        folded = unicodedata.normalize("NFKD", folded).translate(FIRST)
-        folded = unicodedata.normalize("NFC", folded.translate(SHAPES))
-    return " ".join(folded.split())
+        return text.replace("I", LINE).lower()
+    folded = bare(text).casefold()
+    # Decomposed once more: there are small letters that only then have a mark.
+    folded = unicodedata.normalize("NFKD", folded).translate(FIRST)
+    folded = folded.translate(SHAPES)
+    if not LEFT.isdisjoint(folded):
+        folded = STRAY.sub("", folded)
+    return unicodedata.normalize("NFC", folded)
 
 
 def gist(text: str) -> bytes:
@@ -124,6 +177,7 @@ def is_like(one: str, other: str) -> bool:
     is_drawn = len({*one}) > 1 and not any(map(str.isalnum, one))
     return (
         len(one) == len(other)
+        and LINE * len(one) not in (one, other)  # a number: III
         and not (one.isdecimal() or other.isdecimal())
         and (
             is_drawn
@@ -163,6 +217,12 @@ class Needle:
         return Needle(self.folded.replace(" ", ""))
 
     @cached_property
+    def is_long(self) -> bool:
+        """Whether it has so many letters that nobody writes them by chance."""
+        count = sum(unicodedata.category(each)[0] != "M" for each in self.folded)
+        return count >= SHORTEST_DISGUISE
+
+    @cached_property
     def alphabet(self) -> str:
         """The script of a word so short that other scripts may have one like it."""
         letters = WORD.findall(unicodedata.normalize("NFKC", self.text))
@@ -188,32 +248,61 @@ class Folded:
             if is_like(self.text[at : at + length], needle.folded):
                 yield at, at + length
 
+    def has(self, needle: Needle, *, anywhere: bool) -> bool:
+        return needle.coarse in self.coarse and any(
+            anywhere
+            or not (is_inside_word(self.text, at) or is_inside_word(self.text, end))
+            for at, end in self.places(needle)
+        )
+
 
 class Reading:
     """Texts in all the ways in which a reader may divide them into words."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         lines: list[str] = []
-        joined: list[str] = []
+        broken: list[str] = []
+        spelled_out: list[str] = []
         for text in texts:
-            folded = fold(text)
+            text = re.sub(r"\n\s*\n", f" {BLANK_LINE} ", text)
+            text = END_OF_SENTENCE.sub(rf"\1{SENTENCE_END} ", text)
+            shown = shapes(text)
+            folded = " ".join(shown.split())
             words = " ".join(folded.translate(DIVIDERS).split())
+            folded = folded.replace(f"{SENTENCE_END} ", "")
             lines += [folded, words, DIVIDED.sub("", folded), fold_latin(text)]
-            apart = " ".join(folded.translate(BETWEEN_LETTERS).split())
-            for line in (apart, words):
-                joined += [run.replace(" ", "") for run in SPELLED_OUT.findall(line)]
+            chunks = {*BROKEN.sub("", folded).split()}
+            broken += chunks.difference(folded.split())
+            odd, *others = (list(runs(shown.translate(apart))) for apart in APART)
+            lines += odd
+            spelled_out += chain(odd, *others)
         self.words = Folded("\n".join(dict.fromkeys(lines)))
-        self.spelled_out = Folded("\n".join(joined))
+        self.broken = Folded("\n".join(broken))
+        self.spelled_out = Folded("\n".join(dict.fromkeys(spelled_out)))
 
     def has(self, needle: Needle, *, anywhere: bool) -> bool:
-        text = self.words.text
-        if needle.coarse in self.words.coarse and any(
-            anywhere or not (is_inside_word(text, at) or is_inside_word(text, end))
-            for at, end in self.words.places(needle)
-        ):
-            return True
-        # Where letters stand one by one, nobody knows where words end.
-        return len(needle.folded) > 2 and any(self.spelled_out.places(needle))
+        return (
+            self.words.has(needle, anywhere=anywhere)
+            or (
+                (needle.is_long or HANGUL.fullmatch(needle.folded))
+                and self.broken.has(needle, anywhere=anywhere)
+            )
+            # Where letters stand one by one, nobody knows where words end.
+            or (needle.is_long and self.spelled_out.has(needle, anywhere=True))
+        )
+
+
+def runs(text: str) -> Iterator[str]:
+    """Yield what is spelled out, each letter standing alone, as a word."""
+    for run in SPELLED_OUT.findall(text):
+        # Where gaps differ, the wider ones are between words.
+        for part in {run, *re.split(r"\s{2,}", run)}:
+            word = "".join(part.split())
+            if len(part.split()) > 2 or SYLLABLES.fullmatch(word):
+                yield word
+                # "A" and "I" may be words.
+                yield from (word[1:],) if word[0] in "a" + LINE else ()
+                yield from (word[:-1],) if word[-1] in "a" + LINE else ()
 
 
 class Haystack:

@@ -57,6 +57,61 @@ DISGUISED = [
     ("cocaine", "\u0441\u043e\u0441\u0430\u0456ne"),
     ("scope", "\u0455\u0441\u043e\u0440\u0435"),  # wholly Cyrillic, five letters
     ("crypto", "cr\u04af\u0440t\u043e"),
+    # One sign or emoji inside of a word.
+    *(
+        ("poker", f"po{sign}ker")
+        for sign in [
+            *'😀❤—−,:;!?"&#%\\•⁄∙⋅●♥→§†‧־・（[{<',
+            *("🎰🎰", "❤️", "''", "...", "&&"),
+        ]
+    ),
+    ("poker", "p😀ok😀er"),
+    ("poker", "p(o)ker and po[k]er"),
+    ("viagra", "vi(a)gra"),
+    ("viagra", "(vi,agra)"),
+    ("sex", "s😀e😀x"),
+    ("ass", "a—s—s"),
+    *(
+        ("viagra", sign.join("viagra"))
+        for sign in "\u02bc\u02d0\u02d1\ua789\u02c8\u02cc\ua4f8’,:"
+    ),
+    ("casino", "c'a's'i'n'o"),
+    # Marks of any script, and what is never seen.
+    *(
+        ("viagra", mark.join("viagra"))
+        for mark in (
+            "\u3099\u302a\u302e\u2de0\ua66f\ua67c\u1cd0\ua8e0\u08d4\u08e4\u0711\u0730\u07eb\u0859"
+            "\u0900\u094d\u0cbc\u0e38\u0e49\u0f35\u1b34\U00010a01\U0001d165\U0001d242\U0001e000"
+            "\u2d7f\U0001107f\U00016fe4\U00013430\ufffc\ufffd\u0600\u0605\u070f\U000110bd"
+        )
+    ),
+    ("казино", "ка\u0e38з\u094dино"),
+    # One word spelled out among others.
+    ("sex", "S E X!"),
+    ("sex", "want a s e x"),
+    ("sex", "free  s e x  now"),
+    ("hell", "H - E - L - L"),
+    ("casino", "f r e e c a s i n o"),
+    ("casino", "f r e e  c a s i n o"),
+    ("free money", "free. money"),
+    ("free money", "FREE! MONEY!"),
+    ("free money", "free\nmoney"),
+    # Signs, digits and letters that look like letters.
+    *(("casino", text) for text in ["CASlNO", "ca§ino", "CASlNOS CASlNO"]),
+    *(("bitcoin", text) for text in ["BlTCOlN", "₿itcoin", "฿itcoin", "8itcoin"]),
+    *(("xanax", text) for text in ["×anax", "❌anax", "xana⨯"]),
+    *(("fuck", text) for text in ["f∪ck", "fµck", "fucĸ", "₣uc₭"]),
+    *(("bitch", text) for text in ["8itch", "bi+ch", "bi₮ch", "b❶tch"]),
+    *(
+        ("viagra", text)
+        for text in [
+            *("VlAGRA", "∨iagra", "v∣agra", "vi⍺gra", "v1a9ra", "√iagra", "via₲ra"),
+            *("v❶agra", "v⓵agra", "v➀agra", "ᏙᏆᎪᏀᎡᎪ"),
+        ]
+    ),
+    ("poker", "pok℮r"),
+    ("poker", "⍴oker"),
+    ("sex", "se×"),
     # Phrases.
     ("free money", "freemoney"),
     ("free money", "#FreeMoney"),
@@ -99,6 +154,26 @@ DISGUISED = [
     ("도박", "도.박"),
     ("ギャンブル", "ｷﾞｬﾝﾌﾞﾙ"),
     ("無料", "今だけ無\u2060料です"),
+    *(
+        ("كازينو", text)
+        for text in ["کازينو", "كازینو", "ڪازينو", "كٱزينو", "کازینو", "كازىنو"]
+    ),
+    ("کازینو", "كازينو"),
+    ("سكس", "سکس"),
+    ("سکس", "سكس"),
+    ("مجاني", "مجانی"),
+    ("مجانی", "مجانى"),
+    ("هذا", "ھذا"),
+    ("هذا", "ہذا"),
+    *(("कसीनो", text) for text in ["क सी नो", "क-सी-नो", "कसी.नो", "क•सी•नो"]),
+    ("शराब", "श-रा-ब"),
+    ("ক্যাসিনো", "ক্যা-সিনো"),
+    ("சூதாட்டம்", "சூ-தாட்டம்"),
+    *(("คาสิโน", text) for text in ["คา.สิ.โน", "คาสิ-โน", "ค า สิ โ น"]),
+    *(("赌博", text) for text in ["赌 博", "我 去 赌 博", "赌😀博"]),
+    ("無料", "無 料"),
+    ("賭け", "賭 け"),
+    *(("도박", text) for text in ["도 박", "도,박", "도😀박"]),
 ]
 # A word that somebody blocked, and a text that does not say it.
 INNOCENT = [
@@ -160,6 +235,46 @@ INNOCENT = [
     ("sex", "Essex, Sussex and sextant"),
     ("casino", "Cassino is a town"),
     ("porn", "popcorn and adorn"),
+    # Letters that stand alone.
+    ("sex", "S.E.X.T.A.N.T"),
+    ("sex", "s e x t a n t"),
+    ("die", "D.I.E.T and D I E T"),
+    ("anal", "A-N-A-L-Y-S-E"),
+    ("hell", "H E L L O"),
+    ("ass", "c-l-a-s-s"),
+    ("hot", "H O T E L"),
+    ("ill", "k i l l e r"),
+    ("ass", "a = 5; s = 5;"),
+    ("ass", "f(a, s, s)"),
+    ("ass", "| a | s | s |"),
+    ("ass", "a│s│s"),
+    ("sex", "keys s, e, x and y"),
+    ("ill", "Part III."),
+    ("ill", "Ⅲ, III and iii"),
+    ("anal", "that's a n a l y s e d"),
+    # Sentences and paragraphs.
+    ("free money", "Is it free? Money is tight"),
+    ("free money", "It is “free.” (Money is not.)"),
+    ("click here", "Do not click. Here is the password."),
+    ("buy now", "I cannot buy. Now I wait."),
+    ("free money", "free\n\nmoney matters"),
+    ("free money", "\u00a9 free\n \nmoney matters"),
+    ("бесплатно деньги", "Это бесплатно. Деньги не нужны."),
+    # What a sign divides.
+    ("anus", "an,us"),
+    ("goas", "go,ask"),
+    ("hish", "his/her"),
+    ("there", "foo(the)re_bar"),
+    ("rapist", "the,rap,is,there"),
+    ("tmar", "night—mare"),
+    ("egth", "e.g.,this"),
+    ("shell", "she''ll see"),
+    ("fact", "f(a,c,t)"),
+    # Signs and digits that look like letters.
+    ("axe", "3 × 4, a×b×e"),
+    ("bit", "8, 18+ and 1+1"),
+    ("ail", "All of ALL, a11y"),
+    ("iii", "ill"),
     # Other scripts.
     ("ass", "ครรภ์ กรรม"),
     ("sex", "שלום לכולם, ססס"),
@@ -183,6 +298,11 @@ INNOCENT = [
     ("賭博", "博物館で賭ける"),
     ("ας", "Της χώρας"),
     ("κακό", "Κακόσχημο κουτί"),
+    ("赌博", "去赌，博物馆"),
+    ("도박", "나도, 박씨도"),
+    ("도박", "도시, 박물관"),
+    ("का", "के में है ने"),
+    ("على", "كل"),
 ]
 
 
