@@ -68,7 +68,9 @@ SIGNS = [
 PUNCTUATION = "".join(one for one in SIGNS if CATEGORY[one][0] == "P")
 # Those that also stand where no sentence has any: between the letters of a word.
 ODD_SIGNS = "-‐–—_.*~·•^`+=/" + "".join(
-    one for one in SIGNS if CATEGORY[one][0] == "S" and one not in READINGS
+    one
+    for one in SIGNS
+    if CATEGORY[one][0] == "S" and (one not in READINGS or one > "\uffff")
 )
 # A capital with which a sentence begins: no other stands after it.
 CAPITALS = "".join(map(chr, filter(lambda code: chr(code).isupper(), range(0x590))))
@@ -100,7 +102,13 @@ MARK = confusables.ranges(one for one in LEFT if one <= "\uffff")
 LETTER = rf"[\w{re.escape(''.join(READINGS))}][{MARK}]*"
 SPELLED_OUT = re.compile(rf"(?<![\w{MARK}'’]){LETTER}(?:\s+{LETTER})+(?![\w{MARK}])")
 # Written together in twos: Han, kana, Hangul.
-SYLLABLES = re.compile("[\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]+")
+SYLLABLE = "[\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]"
+SYLLABLES = re.compile(f"{SYLLABLE}+")
+GAP = rf"[\s{confusables.ranges([*SIGNS, SENTENCE_END, BLANK_LINE])}]+"
+# Without this nothing is spelled out, which is sooner known than what is.
+ALONE = re.compile(
+    rf"(?<![^\W_])(?:{LETTER}{GAP}){{2}}{LETTER}(?![^\W_])|{SYLLABLE}{GAP}{SYLLABLE}"
+)
 HANGUL = re.compile("[\uac00-\ud7a3]{2,}")
 # A small l among capitals is one more of them.
 SMALL_L = re.compile(
@@ -273,22 +281,23 @@ class Reading:
             lines += [folded, words, DIVIDED.sub("", folded), fold_latin(text)]
             chunks = {*BROKEN.sub("", folded).split()}
             broken += chunks.difference(folded.split())
-            odd, *others = (list(runs(shown.translate(apart))) for apart in APART)
-            lines += odd
-            spelled_out += chain(odd, *others)
+            if ALONE.search(shown):
+                odd, *others = (list(runs(shown.translate(apart))) for apart in APART)
+                lines += odd
+                spelled_out += chain(odd, *others)
         self.words = Folded("\n".join(dict.fromkeys(lines)))
         self.broken = Folded("\n".join(broken))
         self.spelled_out = Folded("\n".join(dict.fromkeys(spelled_out)))
+        self.is_hiding = bool(broken or spelled_out)
 
     def has(self, needle: Needle, *, anywhere: bool) -> bool:
-        return (
-            self.words.has(needle, anywhere=anywhere)
-            or (
-                (needle.is_long or HANGUL.fullmatch(needle.folded))
-                and self.broken.has(needle, anywhere=anywhere)
-            )
+        if self.words.has(needle, anywhere=anywhere):
+            return True
+        if not (self.is_hiding and (needle.is_long or HANGUL.fullmatch(needle.folded))):
+            return False
+        return self.broken.has(needle, anywhere=anywhere) or (
             # Where letters stand one by one, nobody knows where words end.
-            or (needle.is_long and self.spelled_out.has(needle, anywhere=True))
+            needle.is_long and self.spelled_out.has(needle, anywhere=True)
         )
 
 
