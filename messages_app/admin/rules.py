@@ -20,7 +20,7 @@ from messages_app.admin.decisions import sent_again
 from messages_app.admin.lists import UncountedAdmin
 from messages_app.models import Rule
 from messages_app.moderation.acts import LONGEST_BAN
-from messages_app.moderation.folding import Needle
+from messages_app.moderation.folding import Needle, fold
 from messages_app.moderation.rehearsal import rehearse
 
 SALT = "messages_app.admin.rules"
@@ -84,7 +84,9 @@ class RuleForm(forms.ModelForm):
     def clean_domain(self, pattern: str) -> str:
         domain = domain_in(pattern)
         told = _("This is no domain. Write it like this: spam.example")
-        DomainNameValidator(message=told)(domain)
+        is_domain = DomainNameValidator(message=told)
+        is_domain(domain)
+        is_domain(fold(domain))  # there may be nothing to see before its full stop
         return domain
 
     def clean_sender(self, pattern: str) -> str:

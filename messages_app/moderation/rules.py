@@ -17,6 +17,7 @@ from django.utils import timezone
 from messages_app.models import Message, Mode, Rule, WallState
 from messages_app.moderation.confusables import LINE
 from messages_app.moderation.folding import (
+    CAPITAL,
     UNSPACED,
     Folded,
     Haystack,
@@ -30,6 +31,16 @@ Reason = Message.Reason
 HREF = re.compile('href="([^"]*)"')
 PUNYCODE = re.compile(rf"(?<![\w-])xn--([a-z0-9{LINE}-]{{1,59}})")
 LONGEST_LABEL = 63
+# What people write for the full stop in a name, so that it is no link.
+FULL_STOP = re.compile(
+    r"[\s\[({,·•‧\\](?<=[^\W\d].)"
+    r"(?:(?<=[,·•‧])|(?<=\\)\.|(?<=\s)dot\s+"
+    r"|(?<=[\s\[({])\s*(?:[\[({]\s*)?(?:\.|dot)\s*[\])}]\s*)(?=[^\W\d])",
+    re.IGNORECASE,
+)
+SPACED_STOP = re.compile(
+    rf"[\s.](?<=[^\W\d].)(?:(?<=\s)\s*\.\s*|(?<=\.)\s+)(?=[^\W\d])(?!{CAPITAL})"
+)
 
 
 @dataclass(frozen=True)
@@ -73,9 +84,11 @@ class Post:
     def servers(self) -> Folded:
         """All in which a reader, or a browser, may find the name of a server."""
         links = [html.unescape(href) for href in HREF.findall(self.links)]
-        written = [self.text, self.name, *links]
+        written = [self.text, self.name, *links, html.unescape(self.text)]
         # A browser undoes %61 before it asks for an address.
         texts = {*written, *(unquote(text, errors="ignore") for text in written)}
+        texts |= {FULL_STOP.sub(".", text) for text in texts}
+        texts |= {SPACED_STOP.sub(".", text) for text in texts}
         lines = {line for text in texts for line in (fold(text), fold_latin(text))}
         return Folded(decode("\n".join(lines)))
 

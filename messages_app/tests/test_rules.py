@@ -9,6 +9,7 @@ from django.core import signing
 from django.utils import formats, timezone
 
 from messages_app import form_key, senders
+from messages_app.admin.rules import RuleForm
 from messages_app.models import (
     Act,
     EarlierText,
@@ -186,6 +187,12 @@ LINKS = [
         "https://sp&#97;m.example/",
         "www.spam&period;example",
     ),
+    # Written so that it is no link.
+    *("spam[.]example", "spam(.)example", "spam{.}example", "spam [.] example"),
+    *("spam[dot]example", "spam (DOT) example", "spam dot example", "spam . example"),
+    *("spam .example", "spam. example", "spam,example", "spam·example", "spam•example"),
+    *("spam‧example", "spam\\.example", "spam&#46;example", "at ѕраm[.]example. then"),
+    *("SPAM. EXAMPLE", "shop[.]spam[.]example/x"),
 ]
 
 
@@ -209,7 +216,19 @@ def test_a_domain_is_the_same_in_both_its_spellings(became, rule, link, domain):
     [
         *("https://notspam.example", "https://spam.example.org", "example", "spam"),
         *("not-spam.example", "not--spam.example", "spam.example-shop.org"),
-        *("øspam.example", "spam.exampleø", "spam…example"),
+        *(
+            "øspam.example",
+            "spam.exampleø",
+            "spam…example",
+            "spam. Example",
+            "I eat spam, example",
+        ),
+        *(
+            "no spam[.]examples",
+            "spam-dot-example",
+            "nospam dot example",
+            "spam dot\u00b7example",
+        ),
     ],
 )
 def test_a_link_to_another_domain_is_not(became, rule, link):
@@ -225,6 +244,8 @@ def test_a_link_to_another_domain_is_not(became, rule, link):
         ("赌场.com", "https://大赌场.com", False),
         ("пример.рф", "«пример.рф»", True),
         ("пример.рф", "непример.рф", False),
+        ("пример.рф", "прим℮р.рф", True),
+        ("пример.рф", "пример точка рф", False),
         ("spam.example", "https://spam.example。中文", True),
     ],
 )
@@ -235,10 +256,29 @@ def test_a_domain_of_another_script_is_held_as_a_whole(
     assert became(link)[0] == ("held" if is_listed else "published")
 
 
+@pytest.mark.parametrize("domain", ["\u0301.com", "\u200d.com", "a.\u0301.com"])
+def test_a_domain_of_which_a_label_cannot_be_seen_is_no_rule(db, domain):
+    form = RuleForm({"kind": "domain", "pattern": domain, "verdict": "hold"})
+    assert "This is no domain." in form.errors["pattern"][0]
+
+
 @pytest.mark.parametrize(
     "part",
     [
         *("㌖", "a.", "-", "a-", "--a", ".", "v ", "…", "xn--", "xn--a.", "%41", "看a"),
+        *(
+            "v\u0e38",
+            "a😀",
+            "a dot ",
+            "a . ",
+            "a,",
+            "No. ",
+            "a\n\n",
+            "a  ",
+            "'ll",
+            "क ",
+            "lI",
+        ),
         *("spam.example-", "https://", "www.", "a'", "a|", "!1l", "(", "вот", "🇨"),
     ],
 )
