@@ -61,9 +61,8 @@ COARSE = str.maketrans(
 )
 SIGNS = [
     one
-    for one, category in CATEGORY.items()
-    if category[0] in "PSC" and (one < "\u3100" or "\U0001f000" <= one < "\U0001fb00")
-    if not one.isspace()
+    for one in map(chr, [*range(0x3100), *range(0x1F000, 0x1FB00)])
+    if CATEGORY[one][0] in "PSC" and not one.isspace()
 ]
 PUNCTUATION = "".join(one for one in SIGNS if CATEGORY[one][0] == "P")
 # Those that also stand where no sentence has any: between the letters of a word.
@@ -73,17 +72,24 @@ ODD_SIGNS = "-‐–—_.*~·•^`+=/" + "".join(
     if CATEGORY[one][0] == "S" and (one not in READINGS or one > "\uffff")
 )
 # A capital with which a sentence begins: no other stands after it.
-CAPITALS = "".join(map(chr, filter(lambda code: chr(code).isupper(), range(0x590))))
+CAPITALS = "".join(filter(str.isupper, map(chr, range(0x590))))
 CAPITAL = f"[{CAPITALS}](?![{CAPITALS}])"
 # Phrases go on neither beyond the end of a sentence nor beyond a blank line.
 SENTENCE_END, BLANK_LINE = "\1", "\2"
 END_OF_SENTENCE = re.compile(rf"([.!?…][\"'”’»)]*\s+)(?=[\"'“‘«(¿¡]*{CAPITAL})")
 # Where words end, so that a phrase is found whatever divides it.
-DIVIDERS = str.maketrans(dict.fromkeys(set(SIGNS) - {SENTENCE_END, BLANK_LINE}, " "))
+DIVIDERS = str.maketrans(dict.fromkeys(SIGNS, " "))
+WITHIN_SENTENCE = {
+    at: to for at, to in DIVIDERS.items() if chr(at) not in (SENTENCE_END, BLANK_LINE)
+}
 # Between letters that stand alone: odd signs; all; all but those that stand for letters.
 APART = [
-    str.maketrans(dict.fromkeys([*signs, SENTENCE_END, BLANK_LINE], " "))
-    for signs in (ODD_SIGNS, SIGNS, set(SIGNS) - READINGS.keys())
+    {at: to for at, to in DIVIDERS.items() if chr(at) in signs}
+    for signs in (
+        {*ODD_SIGNS, SENTENCE_END, BLANK_LINE},
+        {*SIGNS},
+        {*SIGNS} - READINGS.keys(),
+    )
 ]
 WORD = re.compile(r"[^\W\d_]+")
 NOT_LATIN = re.compile("[^\0-\u02af]+")
@@ -104,17 +110,17 @@ SPELLED_OUT = re.compile(rf"(?<![\w{MARK}'’]){LETTER}(?:\s+{LETTER})+(?![\w{MA
 # Written together in twos: Han, kana, Hangul.
 SYLLABLE = "[\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]"
 SYLLABLES = re.compile(f"{SYLLABLE}+")
-GAP = rf"[\s{confusables.ranges([*SIGNS, SENTENCE_END, BLANK_LINE])}]+"
+GAP = rf"[\s{confusables.ranges(SIGNS)}]+"
 # Without this nothing is spelled out, which is sooner known than what is.
 ALONE = re.compile(
     rf"(?<![^\W_])(?:{LETTER}{GAP}){{2}}{LETTER}(?![^\W_])|{SYLLABLE}{GAP}{SYLLABLE}"
 )
+ONE_LETTER_WORDS = f"^[a{LINE}]", f"[a{LINE}]$"
 HANGUL = re.compile("[\uac00-\ud7a3]{2,}")
 # A small l among capitals is one more of them.
 SMALL_L = re.compile(
-    "l(?:(?<=[{0}]l)(?=[{0}])|(?<!\\wl)(?=[{0}]{{2}})|(?<=[{0}]{{2}}l)(?!\\w))".format(
-        "A-ZΑ-ΩА-Я"
-    )
+    rf"l(?:(?<=[{CAPITALS}]l)(?=[{CAPITALS}])"
+    rf"|(?<!\wl)(?=[{CAPITALS}]{{2}})|(?<=[{CAPITALS}]{{2}}l)(?!\w))"
 )
 
 
@@ -143,8 +149,7 @@ def shapes(text: str) -> str:
         return text.replace("I", LINE).lower()
     folded = bare(text).casefold()
     # Decomposed once more: there are small letters that only then have a mark.
-    folded = unicodedata.normalize("NFKD", folded).translate(FIRST)
-    folded = folded.translate(SHAPES)
+    folded = unicodedata.normalize("NFKD", folded).translate(FIRST).translate(SHAPES)
     if not LEFT.isdisjoint(folded):
         folded = STRAY.sub("", folded)
     return unicodedata.normalize("NFC", folded)
@@ -185,7 +190,8 @@ def is_like(one: str, other: str) -> bool:
     is_drawn = len({*one}) > 1 and not any(map(str.isalnum, one))
     return (
         len(one) == len(other)
-        and LINE * len(one) not in (one, other)  # a number: III
+        # III is a number, which may be written iii.
+        and (LINE * len(one) not in (one, other) or len({*one, *other}) < 3)
         and not (one.isdecimal() or other.isdecimal())
         and (
             is_drawn
@@ -276,7 +282,7 @@ class Reading:
             text = END_OF_SENTENCE.sub(rf"\1{SENTENCE_END} ", text)
             shown = shapes(text)
             folded = " ".join(shown.split())
-            words = " ".join(folded.translate(DIVIDERS).split())
+            words = " ".join(folded.translate(WITHIN_SENTENCE).split())
             folded = folded.replace(f"{SENTENCE_END} ", "")
             lines += [folded, words, DIVIDED.sub("", folded), fold_latin(text)]
             chunks = {*BROKEN.sub("", folded).split()}
@@ -309,9 +315,8 @@ def runs(text: str) -> Iterator[str]:
             word = "".join(part.split())
             if len(part.split()) > 2 or SYLLABLES.fullmatch(word):
                 yield word
-                # "A" and "I" may be words.
-                yield from (word[1:],) if word[0] in "a" + LINE else ()
-                yield from (word[:-1],) if word[-1] in "a" + LINE else ()
+                # "A" and "I" may be words of their own.
+                yield from (re.sub(end, "", word) for end in ONE_LETTER_WORDS)
 
 
 class Haystack:
