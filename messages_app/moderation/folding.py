@@ -29,11 +29,12 @@ MARKS = (
     "\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 )
 # Tai scripts, Tibetan, Myanmar, Khmer, kana, Han: no space between words.
-UNSPACED = re.compile(
-    "[\u0e00-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\u3005-\u3007\u3040-\u30ff"
+UNSPACED_RANGES = (
+    "\u0e00-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\u3005-\u3007\u3040-\u30ff"
     "\u31f0-\u31ff\u3400-\u9fff\ua9e0-\ua9ff\uaa60-\uaadf\uf900-\ufaff"
-    "\U0001b000-\U0001b16f\U00020000-\U0003ffff]"
+    "\U0001b000-\U0001b16f\U00020000-\U0003ffff"
 )
+UNSPACED = re.compile(f"[{UNSPACED_RANGES}]")
 BECOMES, READINGS = confusables.tables()
 TWINS = confusables.twins()
 CATEGORY = {chr(code): unicodedata.category(chr(code)) for code in range(0x20000)}
@@ -124,14 +125,22 @@ SMALL_L = re.compile(
 )
 
 
-def between_letters(signs: Iterable[str]) -> re.Pattern[str]:
-    """Match what divides a word: not the apostrophe of "he'll", but that of "via'gra"."""
-    sign, letter = confusables.ranges(signs), rf"[^\d\s{confusables.ranges(SIGNS)}]"
+def between_letters(signs: Iterable[str], *, but: str = "") -> re.Pattern[str]:
+    """Match what divides a word of letters but these.
+
+    It is not the apostrophe of "he'll", but that of "via'gra".
+    """
+    sign, letter = (
+        confusables.ranges(signs),
+        rf"[^\d\s{confusables.ranges(SIGNS)}{but}]",
+    )
     contraction = r"(?<=['’])['’]*(?:ll|re|ve|[stdm])(?![\w'’])"
     return re.compile(rf"[{sign}](?<={letter}.)(?!{contraction})[{sign}]*(?={letter})")
 
 
-DIVIDED, BROKEN = between_letters(ODD_SIGNS + "'’"), between_letters(SIGNS)
+DIVIDED = between_letters(ODD_SIGNS + "'’")
+# Where no space does, commas divide clauses.
+BROKEN = between_letters(SIGNS, but=UNSPACED_RANGES)
 
 
 def fold(text: str) -> str:
@@ -294,17 +303,18 @@ class Reading:
         self.words = Folded("\n".join(dict.fromkeys(lines)))
         self.broken = Folded("\n".join(broken))
         self.spelled_out = Folded("\n".join(dict.fromkeys(spelled_out)))
-        self.is_hiding = bool(broken or spelled_out)
+        self.hidden = f"{self.broken.coarse}\n{self.spelled_out.coarse}"
 
     def has(self, needle: Needle, *, anywhere: bool) -> bool:
         if self.words.has(needle, anywhere=anywhere):
             return True
-        if not (self.is_hiding and (needle.is_long or HANGUL.fullmatch(needle.folded))):
+        if needle.coarse not in self.hidden:
             return False
-        return self.broken.has(needle, anywhere=anywhere) or (
-            # Where letters stand one by one, nobody knows where words end.
-            needle.is_long and self.spelled_out.has(needle, anywhere=True)
-        )
+        # Where letters stand one by one, nobody knows where words end.
+        if needle.is_long and self.spelled_out.has(needle, anywhere=True):
+            return True
+        is_enough = needle.is_long or HANGUL.fullmatch(needle.folded)
+        return bool(is_enough) and self.broken.has(needle, anywhere=anywhere)
 
 
 def runs(text: str) -> Iterator[str]:
