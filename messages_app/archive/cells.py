@@ -1,7 +1,7 @@
 """Messages as CSV: every field, or no more than text and date."""
 
-import codecs
 import csv
+from collections import deque
 from collections.abc import Iterator
 from io import StringIO
 from typing import Any
@@ -9,8 +9,8 @@ from typing import Any
 from django.db import models
 
 from messages_app import text
-from messages_app.archive.files import Damaged
-from messages_app.archive.lines import Line, Writer, plain
+from messages_app.archive.files import LONGEST_LINE, Damaged
+from messages_app.archive.lines import Line, Writer, beginnings, plain
 from messages_app.archive.tables import Table
 from messages_app.models import Message
 
@@ -41,46 +41,67 @@ def write(writer: Writer, messages: models.QuerySet[Message], bar: Any) -> None:
 
 def read(lines: Iterator[bytes]) -> Iterator[Line]:
     """Return the rows; raise Damaged if the first line names no message's fields."""
-    taken: list[bytes] = []
+    sheet = Sheet(beginnings(lines))
+    try:
+        fields = columns(sheet.next_row() or [])
+    except csv.Error as error:
+        raise Damaged(f"The first line is no CSV: {error}.") from error
+    return rows(sheet, fields)
 
-    def decoded() -> Iterator[str]:
-        for number, line in enumerate(lines):
-            if not number:
-                line = line.removeprefix(codecs.BOM_UTF8)
-            taken.append(line)
+
+class Sheet:
+    """Rows of cells; what is none costs its first line, and the next is read anew."""
+
+    def __init__(self, lines: Iterator[bytes]) -> None:
+        self.lines = lines
+        self.taken: list[bytes] = []  # the row's
+        self.again: deque[bytes] = deque()  # taken by a row that was none
+        self.number = 1  # of the row's first line
+
+    def next_row(self) -> list[str] | None:
+        """Return its cells, or None at the end; raise csv.Error."""
+        self.number += len(self.taken)
+        self.taken = []
+        # No line is put back twice, or a strange file would take hours.
+        lost = max(1, len(self.again))
+        try:
+            return next(csv.reader(self.feed(), strict=True), None)
+        except csv.Error:
+            self.again.extend(self.taken[lost:])
+            del self.taken[lost:]
+            raise
+
+    def feed(self) -> Iterator[str]:
+        size = 0
+        while line := self.again.popleft() if self.again else next(self.lines, b""):
+            self.taken.append(line)
+            size += len(line)
+            if size >= LONGEST_LINE:
+                raise csv.Error("too long")
             # What is no UTF-8 becomes what no text may hold.
             yield line.decode(errors="surrogateescape")
 
-    reader = csv.reader(decoded(), strict=True)
-    try:
-        fields = columns(next(reader, []))
-    except csv.Error as error:
-        raise Damaged(f"The first line is no CSV: {error}.") from error
-    return rows(reader, fields, taken)
 
-
-def rows(reader: Any, fields: list[Any], taken: list[bytes]) -> Iterator[Line]:
+def rows(sheet: Sheet, fields: list[Any]) -> Iterator[Line]:
     # What this wall wrote comes back as it was.
     is_export = len(fields) == len(Table(Message).fields)
     while True:
-        taken.clear()
-        number = reader.line_num + 1
+        row, problem = None, ""
         try:
-            cells = next(reader)
-        except StopIteration:
-            return
+            cells = sheet.next_row()
         except csv.Error as error:
-            yield Line(number, b"".join(taken), problem=f"it is no CSV: {error}")
-            continue
+            cells, problem = [], f"it is no CSV: {error}"
+        if cells is None:
+            return
         if len(cells) == len(fields):
             pairs = zip(fields, cells, strict=True)
             row = {f.attname: from_cell(f, cell) for f, cell in pairs if cell}
             if not is_export:
                 clean_texts(row)
-            yield Line(number, b"".join(taken), row)
         elif cells:
             problem = f"it has {len(cells)} cells, not {len(fields)}"
-            yield Line(number, b"".join(taken), problem=problem)
+        if cells or problem:
+            yield Line(sheet.number, b"".join(sheet.taken), row, problem)
 
 
 def columns(head: list[str]) -> list[Any]:

@@ -1,5 +1,6 @@
 """Files as operators name them: whole under their name or not there, read as they come."""
 
+import codecs
 import gzip
 import os
 import stat
@@ -61,9 +62,12 @@ class Source:
         return self.raw.tell() if self.size is not None else 0
 
     def __iter__(self) -> Iterator[bytes]:
+        """Return its lines without a BOM; one that is too long in pieces."""
+        mark = codecs.BOM_UTF8
         try:
-            while line := self.file.readline(LONGEST_LINE):
-                yield line
+            while piece := self.file.readline(LONGEST_LINE).removeprefix(mark):
+                mark = b""
+                yield piece
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise Damaged("The file is cut off or damaged.") from error
 

@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from gzip import GzipFile
 from typing import IO, Any, NamedTuple
 
-from messages_app.archive.files import Damaged
+from messages_app.archive.files import LONGEST_LINE, Damaged
 
 FORMAT, VERSION = "message-wall", 1
 
@@ -63,15 +63,26 @@ class Line(NamedTuple):
     problem: str = ""
 
 
+def beginnings(
+    pieces: Iterator[bytes], told: Callable[[bytes], Any] = id
+) -> Iterator[bytes]:
+    """Return each line once, cut at LONGEST_LINE; tell of what was cut off."""
+    for piece in pieces:
+        yield piece
+        while piece and not piece.endswith(b"\n"):
+            piece = next(pieces, b"")
+            told(piece)
+
+
 class Reader:
     """Reads an archive; what it is becomes known on the way."""
 
     def __init__(self, lines: Iterator[bytes]) -> None:
-        self.source = lines
         self.sha = hashlib.sha256()
+        self.source = beginnings(lines, self.sha.update)
         self.lines = 0
         self.is_whole = False
-        header = self.parse(next(lines, b""))
+        header = self.parse(next(self.source, b""))
         if not header.row or header.row.get("format") != FORMAT:
             raise Damaged("This is no file of a message wall.")
         if header.row.get("version") != VERSION:
@@ -84,6 +95,8 @@ class Reader:
         self.lines += 1
         self.before = self.sha.hexdigest() if b'"sha256"' in raw else ""
         self.sha.update(raw)
+        if len(raw) == LONGEST_LINE:
+            return Line(self.lines, raw, problem="it is too long")
         try:
             # What is no UTF-8 becomes what no text may hold, in the row where it stands.
             row = json.loads(raw.decode(errors="surrogateescape"))

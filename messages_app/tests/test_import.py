@@ -1,5 +1,6 @@
 """What an operator gets from `import_messages`."""
 
+import hashlib
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from messages_app.archive import tables
+from messages_app.archive.files import LONGEST_LINE
 from messages_app.models import Message
 from messages_app.moderation import authors
 from messages_app.tests.test_export import Terminal, export, manage, rows
@@ -263,6 +265,59 @@ def test_a_row_with_a_key_that_is_no_text_is_rejected(db, file, take):
     path = file(begin + b'{"content":"a","\xff":1}\n')
     assert take(path)[0] == 3
     assert rejected(path)[0]["line"] == 2
+
+
+def test_the_tail_of_a_line_that_is_too_long_is_no_row(db, file, take):
+    broken = "x" * (2 * LONGEST_LINE) + "\n"
+    broken += "x" * LONGEST_LINE + "TAIL OF A BROKEN LINE,2019-05-01\n"
+    path = file(f"text,date\n{broken}after,soon\nGood,2019-05-01\n")
+    assert take(path)[1].startswith("Imported 1 messages; 0 were there already. 3 rows")
+    assert [(row["line"], row["reason"]) for row in rejected(path)] == [
+        (2, "it is no CSV: too long"),
+        (3, "it is no CSV: too long"),
+        (4, "created_at is no date like 2026-01-31T12:00:00+00:00"),
+    ]
+    assert Message.objects.get().content == "Good"
+
+
+def test_of_json_neither_and_the_checksum_is_of_the_whole_line(
+    three_messages, file, take
+):
+    lines = export()[0].split("\n")[:-2]
+    Message.objects.all().delete()
+    lines[3] = "x" * LONGEST_LINE + lines[3]
+    text = "\n".join([*lines, ""])
+    sha = hashlib.sha256(text.encode()).hexdigest()
+    path = file(text + f'{{"lines":5,"sha256":"{sha}"}}\n')
+    assert take(path)[1] == (
+        "Imported 2 messages; 0 were there already. "
+        f"1 rows were rejected: see {path}.rejected.jsonl."
+    )
+    (row,) = rejected(path)
+    assert (row["line"], row["reason"]) == (4, "it is too long")
+    assert len(row["row"]) == 10_001
+
+
+def test_a_mark_before_lines_of_json_is_no_part_of_them(three_messages, file, take):
+    path = file("\ufeff" + export()[0])
+    assert take(path) == (0, "Imported 0 messages; 3 were there already.\n")
+
+
+def test_a_stray_quote_costs_one_row(db, file, take):
+    lines = [f"Message {number},2026-01-31\n" for number in range(10_000)]
+    lines[98] = '"' + lines[98]
+    lines[9_500] = '"Zwei\nZeilen",2026-01-31\n'
+    path = file("text,date\n" + "".join(lines))
+    assert take(path)[1].startswith("Imported 9,999 messages; 0 were there already. 1 ")
+    (row,) = rejected(path)
+    assert (row["line"], row["row"]) == (100, '"Message 98,2026-01-31')
+    assert Message.objects.filter(content="Zwei\nZeilen").exists()
+
+
+def test_a_file_full_of_quotes_is_read_in_little_time_and_memory(db, file, take):
+    path = file("text,date\n" + 'a","x\n' * 400_000)
+    assert peak(lambda: take(path)) < 50_000_000
+    assert [row["line"] for row in rejected(path)][:3] == [2, 3, 174_765]
 
 
 def test_a_message_from_times_to_come_is_rejected(db, file, take):

@@ -19,6 +19,7 @@ from messages_app.management.base import DONE_IN_PART, OperatorCommand
 from messages_app.postgresql import unlimited
 
 WAIT_SECONDS = 3_600  # for another import
+LONGEST_COPY = 10_000  # characters of a row that was rejected
 
 
 class Command(OperatorCommand):
@@ -175,5 +176,7 @@ class Rejected:
                 opened, "w", encoding="utf-8", errors="backslashreplace"
             )
         raw = line.raw.decode(errors="backslashreplace").rstrip("\r\n")
+        if len(raw) > LONGEST_COPY:
+            raw = f"{raw[:LONGEST_COPY]}…"
         told = {"line": line.number, "reason": reason, "row": raw}
         self.file.write(json.dumps(told, ensure_ascii=False) + "\n")
