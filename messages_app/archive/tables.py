@@ -80,7 +80,7 @@ class Table:
     def chosen(self, names: list[str] | None) -> list[str]:
         """Return the fields that are asked for, or all; raise BadRow for an unknown."""
         if unknown := [name for name in names or [] if name not in self.fields]:
-            raise BadRow(f"this wall's table {self.name} has no {unknown[0]}")
+            raise BadRow(f"this wall's table {self.name} has no {unknown[0][:40]!r}")
         return names or list(self.fields)
 
     def values(
@@ -211,10 +211,11 @@ def read_text(most: int | None, choices: set[str], value: Any) -> str:
     return str(value)
 
 
-def read_bytes(most: int | None, value: Any) -> bytes:
+def read_bytes(size: int | None, value: Any) -> bytes:
+    # Each is a hash: what is shorter is none either.
     found = bytes.fromhex(read_typed(str, value))
-    if most and len(found) > most:
-        raise ValueError(f"has more than {most} bytes")
+    if size and len(found) != size:
+        raise ValueError(f"is not {size} bytes long")
     return found
 
 

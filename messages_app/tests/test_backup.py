@@ -209,7 +209,10 @@ def test_a_dry_run_changes_nothing(db, run):
     [
         (lambda text: text[: text.rindex("{")], "its last line is missing"),
         (lambda text: text.replace("Third", "Fifth"), "its checksum does not fit"),
-        (lambda text: text.replace('"is_kept"', '"is_cept"'), "message has no is_cept"),
+        (
+            lambda text: text.replace('"is_kept"', '"is_cept"'),
+            "message has no 'is_cept'",
+        ),
         (lambda text: text.replace('"First"', '"First'), "it is no JSON"),
         (lambda text: text.replace('"wallstate"', '"wallfate"'), "no such table"),
         (lambda text: text.replace('"version":1', '"version":2'), "A newer message"),

@@ -166,8 +166,24 @@ def test_rows_that_cannot_be_read_are_told_and_the_others_come(db, file, take):
         ('"First"', "null", "content is empty"),
         ('"is_kept":false', '"is_kept":0', "is_kept is not of type bool"),
         ('"report_count":0', f'"report_count":{10**30}', "report_count is not betw"),
-        ('"author_name":""', '"author":""', "this wall's table message has no author"),
+        (
+            '"author_name":""',
+            '"author":""',
+            "this wall's table message has no 'author'",
+        ),
+        (
+            '"author_name":""',
+            r'"\u001b[2J":""',
+            r"this wall's table message has no '\x1b[2J'",
+        ),
         ('"sender":null', '"sender":"xy"', "sender non-hexadecimal number found"),
+        ('"sender":null', '"sender":"00"', "sender is not 16 bytes long"),
+        ('"gist":"', '"gist":"00', "gist is not 16 bytes long"),
+        (
+            '"post_digest":null',
+            '"post_digest":"00"',
+            "post_digest is not 32 bytes long",
+        ),
     ],
 )
 def test_each_wrong_value_is_told(three_messages, file, take, old, new, reason):
