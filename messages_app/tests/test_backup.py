@@ -354,9 +354,10 @@ def test_who_is_killed_leaves_no_backup_that_looks_whole(url, tmp_path):
     ran = manage("shell", "--command", killed, url=url)
     assert ran.returncode == -signal.SIGKILL
     (left,) = os.listdir(folder)
-    assert left.endswith(".partial")
+    assert left == "wall.gz.partial"
     assert manage("verify_backup", str(folder / left), url=url).returncode == 1
     assert manage("backup", "-o", path, url=url).returncode == 0
+    assert os.listdir(folder) == ["wall.gz"]
     assert manage("verify_backup", path, url=url).returncode == 0
 
 
@@ -376,7 +377,10 @@ def test_a_full_disk_is_told_and_nothing_is_left(url, tmp_path):
 
     path = str(folder / "wall.gz")
     ran = manage("backup", "-o", path, url=url, preexec_fn=limit)
-    assert (ran.returncode, ran.stderr) == (1, "CommandError: File too large.\n")
+    assert (ran.returncode, ran.stderr) == (
+        1,
+        f"CommandError: {path}: File too large.\n",
+    )
     assert os.listdir(folder) == []
 
 

@@ -1,6 +1,7 @@
 """What an operator gets from `export_messages`."""
 
 import csv
+import fcntl
 import hashlib
 import json
 import os
@@ -10,12 +11,13 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from io import BytesIO, StringIO, TextIOWrapper
+from subprocess import PIPE
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from config.tests.environment import bare
-from messages_app.archive import tables
+from messages_app.archive import files, tables
 from messages_app.models import Message
 from messages_app.tests.conftest import AWKWARD
 from messages_app.tests.test_server import ROOT
@@ -150,7 +152,7 @@ def database(tmp_path_factory):
 def manage(*arguments, url, **options):
     command = [sys.executable, "manage.py", *arguments]
     env = bare(DATABASE_URL=url)
-    options |= {"capture_output": True, "text": True}
+    options = {"stdout": PIPE, "stderr": PIPE, "text": True} | options
     return subprocess.run(command, check=False, cwd=ROOT, env=env, **options)
 
 
@@ -174,7 +176,13 @@ def test_a_full_device_is_told(database):
     ran = manage("export_messages", "--output", "/dev/full", url=database)
     assert (ran.returncode, ran.stderr) == (
         1,
-        "CommandError: No space left on device.\n",
+        "CommandError: /dev/full: No space left on device.\n",
+    )
+    with open("/dev/full", "wb") as full:
+        full_out = manage("export_messages", url=database, stdout=full)
+    assert (full_out.returncode, full_out.stderr) == (
+        1,
+        "CommandError: Standard output: No space left on device.\n",
     )
     assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
 
@@ -185,15 +193,100 @@ def test_a_full_disk_is_told_and_nothing_is_left(database, tmp_path):
 
     path = str(tmp_path / "wall.jsonl")
     ran = manage("export_messages", "-o", path, url=database, preexec_fn=limit)
-    assert (ran.returncode, ran.stderr) == (1, "CommandError: File too large.\n")
+    assert (ran.returncode, ran.stderr) == (
+        1,
+        f"CommandError: {path}: File too large.\n",
+    )
     assert os.listdir(tmp_path) == []
 
 
 def test_a_folder_that_is_not_there_is_told(database):
     ran = manage("export_messages", "-o", "/nowhere/wall.jsonl", url=database)
-    assert ran.returncode == 1
-    assert "CommandError: /nowhere" in ran.stderr
-    assert "No such file or directory." in ran.stderr
+    told = "CommandError: /nowhere/wall.jsonl: No such file or directory.\n"
+    assert (ran.returncode, ran.stderr) == (1, told)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["export_messages", "-o", ""],
+        ["backup", "-o", ""],
+        ["restore", ""],
+        ["verify_backup", ""],
+    ],
+)
+def test_an_empty_name_is_a_wrong_call(arguments):
+    ran = manage(*arguments, url="sqlite:////nowhere/wall.sqlite3")
+    assert ran.returncode == 2
+    assert "an empty name is no file's" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("closed", "arguments", "told"),
+    [
+        (1, ["export_messages"], "Standard output is closed."),
+        (1, ["backup"], "Standard output is closed."),
+        (0, ["import_messages", "-", "--rejected", "r"], "Standard input is closed."),
+        (0, ["restore", "-"], "Standard input is closed."),
+    ],
+)
+def test_a_closed_stream_is_told(database, closed, arguments, told):
+    ran = manage(*arguments, url=database, preexec_fn=lambda: os.close(closed))
+    assert (ran.returncode, ran.stderr) == (1, f"CommandError: {told}\n")
+
+
+def test_who_comes_while_another_run_writes_the_file_is_told(
+    three_messages, tmp_path, monkeypatch
+):
+    path = str(tmp_path / "wall.jsonl")
+
+    def export_too(self, *args):
+        with pytest.raises(CommandError) as raised:
+            call_command("export_messages", output=path, stderr=StringIO())
+        told.append(str(raised.value))
+
+    told = []
+    with monkeypatch.context() as patch:
+        patch.setattr(tables.Table, "write", export_too)
+        call_command("export_messages", output=path, stdout=StringIO())
+    assert told == [f"{path}: Another run writes this file."]
+    assert os.listdir(tmp_path) == ["wall.jsonl"]
+
+
+def test_what_another_run_finished_meanwhile_stays(tmp_path, monkeypatch):
+    path, flock = tmp_path / "wall", fcntl.flock
+
+    def flock_late(*args):
+        os.rename(f"{path}.partial", path)
+        path.write_text("whole")
+        flock(*args)
+
+    monkeypatch.setattr(fcntl, "flock", flock_late)
+    with pytest.raises(OSError, match="Another run"), files.writing(str(path), None):
+        pass
+    assert path.read_text() == "whole"
+
+
+def test_what_a_dead_run_left_is_written_over_for_its_owner_only(
+    three_messages, tmp_path
+):
+    path, left = tmp_path / "wall.jsonl", tmp_path / "wall.jsonl.partial"
+    left.write_text("w" * 100_000)
+    left.chmod(0o666)
+    call_command("export_messages", output=str(path), stdout=StringIO())
+    assert path.read_text() == export()[0]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert os.listdir(tmp_path) == ["wall.jsonl"]
+
+
+def test_no_link_is_followed_to_another_file(three_messages, tmp_path):
+    other = tmp_path / "other"
+    other.write_text("mine")
+    path = str(tmp_path / "wall.jsonl")
+    os.symlink(other, f"{path}.partial")
+    with pytest.raises(CommandError, match=r"wall\.jsonl: Too many levels"):
+        call_command("export_messages", output=path, stderr=StringIO())
+    assert other.read_text() == "mine"
 
 
 def test_who_only_has_the_help_knows_enough(database):

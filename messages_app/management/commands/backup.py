@@ -17,7 +17,11 @@ class Command(OperatorCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "-o", "--output", metavar="FILE", help="instead of standard output"
+            "-o",
+            "--output",
+            type=files.file_name,
+            metavar="FILE",
+            help="instead of standard output",
         )
 
     def handle(self, *, output: str | None, **options: Any) -> None:

@@ -22,7 +22,11 @@ class Command(OperatorCommand):
         )
         add_message_filter(parser)
         parser.add_argument(
-            "-o", "--output", metavar="FILE", help="instead of standard output"
+            "-o",
+            "--output",
+            type=files.file_name,
+            metavar="FILE",
+            help="instead of standard output",
         )
 
     def handle(self, *, format: str, output: str | None, **options: Any) -> None:  # noqa: A002 - the option's name

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from messages_app import page_views, wall_cache
 from messages_app.archive import whole, words
-from messages_app.archive.files import Damaged, reading
+from messages_app.archive.files import Damaged, file_name, reading
 from messages_app.archive.lines import Reader
 from messages_app.management.base import DONE_IN_PART, OperatorCommand
 from messages_app.postgresql import unlimited
@@ -18,7 +18,9 @@ class Command(OperatorCommand):
     help = "Fill an empty wall from a file of backup: all of it, or nothing."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", help='of backup; "-" is standard input')
+        parser.add_argument(
+            "file", type=file_name, help='of backup; "-" is standard input'
+        )
         parser.add_argument(
             "--replace",
             action="store_true",

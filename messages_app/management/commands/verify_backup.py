@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management import CommandError, CommandParser
 
 from messages_app.archive import whole
-from messages_app.archive.files import Damaged, reading
+from messages_app.archive.files import Damaged, file_name, reading
 from messages_app.archive.lines import Reader
 from messages_app.management.base import OperatorCommand
 
@@ -15,7 +15,9 @@ class Command(OperatorCommand):
     help = "Restore a file of backup into scratch tables, and compare what is in them."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", help='of backup; "-" is standard input')
+        parser.add_argument(
+            "file", type=file_name, help='of backup; "-" is standard input'
+        )
 
     def handle(self, *, file: str, **options: Any) -> None:
         with (
