@@ -213,6 +213,8 @@ def test_a_folder_that_is_not_there_is_told(database):
         ["backup", "-o", ""],
         ["restore", ""],
         ["verify_backup", ""],
+        ["import_messages", ""],
+        ["import_messages", "-", "--rejected", ""],
     ],
 )
 def test_an_empty_name_is_a_wrong_call(arguments):

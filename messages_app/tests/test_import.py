@@ -426,6 +426,34 @@ def test_a_dry_run_stores_nothing(db, file, take):
     )
     assert not Message.objects.exists()
     assert not os.path.exists(f"{path}.rejected.jsonl")
+    assert take(path, dry_run=True, rejected=f"{path}.rejected.jsonl")[0] == 3
+    assert rejected(path)[0]["row"] == "Hello,soon"
+
+
+def test_a_dry_run_tells_the_first_reasons_and_needs_no_place_for_rows(
+    db, file, take, monkeypatch
+):
+    told = StringIO()
+    with open(file("text,date\n" + "Secret,soon\n" * 20)) as piped:
+        monkeypatch.setattr("sys.stdin", piped)
+        assert take("-", dry_run=True, stderr=told)[0] == 3
+    reason = "created_at is no date like 2026-01-31T12:00:00+00:00"
+    assert told.getvalue().splitlines() == [
+        f"Line {number}: {reason}." for number in range(2, 12)
+    ]
+
+
+@pytest.mark.parametrize("many", [1, 1_000])
+def test_a_full_disk_is_told_and_what_was_imported(db, file, take, monkeypatch, many):
+    monkeypatch.setattr(tables, "CHUNK", 1)
+    path, told = file("text,date\nGood,2019-05-01\n" + "Bad,soon\n" * many), StringIO()
+    assert take(path, rejected="/dev/full", stderr=told) == (
+        1,
+        "/dev/full: No space left on device.",
+    )
+    assert told.getvalue() == (
+        "Imported 1 messages until then; the same command does the rest.\n"
+    )
 
 
 def test_a_terminal_is_shown_a_bar_and_a_pipe_is_not(db, file, take):

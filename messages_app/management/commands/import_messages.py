@@ -9,17 +9,18 @@ from itertools import chain
 from typing import IO, Any
 
 from django.core.management import CommandError, CommandParser
-from django.db import connection
+from django.db import Error, connection
 
 from messages_app import advisory_lock
 from messages_app.archive import arrivals, cells, tables, words
-from messages_app.archive.files import Damaged, Source, reading
+from messages_app.archive.files import Damaged, Source, file_name, naming, reading
 from messages_app.archive.lines import BadRow, Line, Reader
 from messages_app.management.base import DONE_IN_PART, OperatorCommand
 from messages_app.postgresql import unlimited
 
 WAIT_SECONDS = 3_600  # for another import
 LONGEST_COPY = 10_000  # characters of a row that was rejected
+TOLD = 10  # rows that a dry run tells of, where it writes no file of them
 
 
 class Command(OperatorCommand):
@@ -27,10 +28,13 @@ class Command(OperatorCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "file", help='JSON lines or CSV, compressed or not; "-" is standard input'
+            "file",
+            type=file_name,
+            help='JSON lines or CSV, compressed or not; "-" is standard input',
         )
         parser.add_argument(
             "--rejected",
+            type=file_name,
             metavar="FILE",
             help="where rows that cannot be read go, with the reasons (default: "
             "beside the file, as its name with .rejected.jsonl)",
@@ -51,38 +55,54 @@ class Command(OperatorCommand):
         dry_run: bool,
         **options: Any,
     ) -> None:
-        if file == "-" and not rejected:
+        if file == "-" and not (rejected or dry_run):
             told = "Name a file for rejected rows: --rejected FILE."
             raise CommandError(told, returncode=2)
-        refused = Rejected("" if dry_run else rejected or f"{file}.rejected.jsonl")
+        beside = None if dry_run else f"{file}.rejected.jsonl"
+        refused = Rejected(rejected or beside)
         store = arrivals.Store(
             refused.add, is_rehearsal=dry_run, with_erased=with_erased
         )
-        problem = ""
-        with reading(file, sys.stdin) as source, closing(refused):
-            refused.begin(source)
-            lines = open_lines(source)
-            with (
-                self.alone(),
-                self.progress(source.size, "B", unit_scale=True) as bar,
-                unlimited(connection),
-                nullcontext() if dry_run else words.put_off(),
-            ):
-                try:
-                    for chunk in chunks(lines, refused, dry_run=dry_run):
-                        store.put(chunk)
-                        bar.update(source.position() - bar.n)
-                except Damaged as error:
-                    problem = f" {error}"
+        try:
+            with reading(file, sys.stdin) as source, closing(refused):
+                refused.begin(source)
+                problem = self.fill(store, source, refused)
+        except (KeyboardInterrupt, Error, OSError):
+            if store.added and not dry_run:
+                self.stderr.write(
+                    f"Imported {store.added:,} messages until then; the same command "
+                    "does the rest."
+                )
+            raise
         would = "Would import" if dry_run else "Imported"
         told = f"{would} {store.added:,} messages; {store.known:,} were there already."
         if refused.count:
             see = f": see {refused.path}" if refused.path else ""
             told += f" {refused.count:,} rows were rejected{see}."
+        for line in refused.told:
+            self.stderr.write(line)
         self.tell_if_cache_lags()
         if problem or refused.count:
             raise CommandError(told + problem, returncode=DONE_IN_PART)
         self.say(told)
+
+    def fill(self, store: arrivals.Store, source: Source, refused: "Rejected") -> str:
+        """Store the messages of the file; return what is wrong with it as a whole."""
+        dry_run = store.is_rehearsal
+        lines = open_lines(source)
+        with (
+            self.alone(),
+            self.progress(source.size, "B", unit_scale=True) as bar,
+            unlimited(connection),
+            nullcontext() if dry_run else words.put_off(),
+        ):
+            try:
+                for chunk in chunks(lines, refused, dry_run=dry_run):
+                    store.put(chunk)
+                    bar.update(source.position() - bar.n)
+            except Damaged as error:
+                return f" {error}"
+        return ""
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -147,13 +167,14 @@ def chunks(
 class Rejected:
     """The file of what could not be imported, which is made for the first such row."""
 
-    def __init__(self, path: str) -> None:
-        self.path, self.count = path, 0  # empty: they are but counted
+    def __init__(self, path: str | None) -> None:
+        self.path, self.count = path, 0
+        self.told: list[str] = []  # of the first of them, where there is no path
         self.file: IO[str] | None = None
 
     def begin(self, source: Source) -> None:
         """Remove what an earlier import rejected; raise CommandError for the file itself."""
-        if not os.path.isfile(self.path):
+        if not self.path or not os.path.isfile(self.path):
             return
         if os.path.samestat(os.stat(self.path), os.fstat(source.raw.fileno())):
             told = "Rejected rows would be written over the file itself."
@@ -162,11 +183,14 @@ class Rejected:
 
     def close(self) -> None:
         if self.file:
-            self.file.close()
+            with naming(self.path):
+                self.file.close()
 
     def add(self, line: Line, reason: str) -> None:
         self.count += 1
         if not self.path:
+            if self.count <= TOLD:
+                self.told.append(f"Line {line.number}: {reason}.")
             return
         if not self.file:
             # For its owner only: it holds visitors' words.
@@ -179,4 +203,5 @@ class Rejected:
         if len(raw) > LONGEST_COPY:
             raw = f"{raw[:LONGEST_COPY]}…"
         told = {"line": line.number, "reason": reason, "row": raw}
-        self.file.write(json.dumps(told, ensure_ascii=False) + "\n")
+        with naming(self.path):
+            self.file.write(json.dumps(told, ensure_ascii=False) + "\n")
