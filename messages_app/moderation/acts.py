@@ -76,9 +76,10 @@ def erase(messages: MessageQuerySet, *, actor: str) -> Progress:
             Message.objects.filter(pk__in=[row.pk for row in rows]).delete()
             record.count(batch, message_count=len(rows))
         yield batch
-        if not rows:
+        if rows:
+            rest = messages.order_by("-created_at", "-id").before(rows[-1].cursor)
+        elif not rest.exists():  # else another erased just these meanwhile
             return
-        rest = messages.order_by("-created_at", "-id").before(rows[-1].cursor)
 
 
 def hide_senders(
@@ -158,10 +159,9 @@ def carry_out(
     rest = messages.order_by("-created_at", "-id")
     while True:
         with transaction.atomic():
-            rows = []
-            if record.goes_on(batch):
-                # All in one order, so that two who act wait for each other in turn.
-                rows = list(rest.select_for_update(of=("self",))[:CHUNK])
+            goes_on = record.goes_on(batch)
+            # All in one order, so that two who act at once wait for each other in turn.
+            rows = list(rest.select_for_update(of=("self",))[: goes_on and CHUNK])
             chunk = Message.objects.filter(pk__in=[row.pk for row in rows])
             if rows and change(chunk):
                 events = [
@@ -172,9 +172,12 @@ def carry_out(
                 ModerationEvent.objects.bulk_create(events)
                 record.count(batch, message_count=len(events))
         yield batch
-        if not rows:
+        if rows:
+            rest = messages.order_by("-created_at", "-id").before(rows[-1].cursor)
+        elif (
+            not goes_on or not rest.exists()
+        ):  # else another changed just these meanwhile
             return
-        rest = messages.order_by("-created_at", "-id").before(rows[-1].cursor)
 
 
 def decision(message: Message) -> tuple:

@@ -21,7 +21,8 @@ ASCII_ONES = {*string.ascii_lowercase, *string.digits, LINE}
 # for letters, and of the letters of far scripts that are taken for ours.
 PAIRS = (
     "η=nh ŋ=n θ=o σ=oc γ=y λ=a к=kc ь=b п=n и=nu я=r з=3 б=6b ч=4 д=a ш=w ц=u ҁ=c ⲁ=a "
-    "Ꮖ=i μ=u ĸ=k 0=o 3=e 4=a 5=s 7=t 8=b 9=g +=t §=s √=v ❌=x ₿=b ฿=b ₮=t ₭=k ₣=f ₲=g @=a ₳=a $=s ₴=s €=e ¢=c ₵=c £=l ₦=n ₩=w ¥=y ¡=i ©=c ®=r ∀=a "
+    "Ꮖ=i μ=u ĸ=k 0=o 3=e 4=a 5=s 7=t 8=b 9=g +=t §=s √=v ❌=x ∀=a @=a $=s ¡=i ©=c ®=r "
+    "₿=b ฿=b ₮=t ₭=k ₣=f ₲=g ₳=a ₴=s €=e ¢=c ₵=c £=l ₦=n ₩=w ¥=y "
     "ᗩ=a ᑕ=c ᗴ=e ᖴ=f ᘜ=g ᗰ=m ᑎ=n ᔕ=s ᗯ=w ค=a ร=s ຣ=s ຮ=s ก=n ກ=n ຖ=n ๏=o "
     "卂=a 匚=c 乇=e 几=n 尺=r 丂=s 丅=t"
 )

@@ -37,17 +37,18 @@ UNSPACED_RANGES = (
 UNSPACED = re.compile(f"[{UNSPACED_RANGES}]")
 BECOMES, READINGS = confusables.tables()
 TWINS = confusables.twins()
-CATEGORY = {chr(code): unicodedata.category(chr(code)) for code in range(0x20000)}
+KNOWN = "\0-\U0001ffff"  # beyond there are but Chinese signs
+category = unicodedata.category
 UNSEEN = str.maketrans(
     dict.fromkeys(characters(INVISIBLE + MARKS), "")
-    | {one: "" for one, category in CATEGORY.items() if category == "Cf"}
+    | {one: "" for one in characters(KNOWN) if category(one) == "Cf"}
 )
 FIRST = UNSEEN | str.maketrans(
     confusables.by_name(confusables.ENCLOSED, confusables.ENCLOSED_BLOCK)
     # Digits of any script, also in circles.
     | {
         one: str(unicodedata.digit(one))
-        for one in CATEGORY
+        for one in characters(KNOWN)
         if one.isdigit() and not one.isascii()
     }
     | confusables.SAME
@@ -63,14 +64,14 @@ COARSE = str.maketrans(
 SIGNS = [
     one
     for one in map(chr, [*range(0x3100), *range(0x1F000, 0x1FB00)])
-    if CATEGORY[one][0] in "PSC" and not one.isspace()
+    if category(one)[0] in "PSC" and not one.isspace()
 ]
-PUNCTUATION = "".join(one for one in SIGNS if CATEGORY[one][0] == "P")
+PUNCTUATION = "".join(one for one in SIGNS if category(one)[0] == "P")
 # Those that also stand where no sentence has any: between the letters of a word.
 ODD_SIGNS = "-‐–—_.*~·•^`+=/" + "".join(
     one
     for one in SIGNS
-    if CATEGORY[one][0] == "S" and (one not in READINGS or one > "\uffff")
+    if category(one)[0] == "S" and (one not in READINGS or one > "\uffff")
 )
 # A capital with which a sentence begins: no other stands after it.
 CAPITALS = "".join(filter(str.isupper, map(chr, range(0x590))))
@@ -98,8 +99,8 @@ NOT_LATIN = re.compile("[^\0-\u02af]+")
 SHORTEST_DISGUISE = 5
 LEFT = frozenset(
     one
-    for one, category in CATEGORY.items()
-    if category[0] == "M" and ord(one) not in UNSEEN
+    for one in characters(KNOWN)
+    if category(one)[0] == "M" and ord(one) not in UNSEEN
 )
 # Marks that a letter of Latin, Greek or Cyrillic never has.
 STRAY = re.compile(
@@ -214,8 +215,7 @@ def is_inside_word(text: str, at: int) -> bool:
     """Return whether no word can begin or end between this character and the last."""
     sides = text[at - 1 : at + 1] if at else ""
     return len(sides) == 2 and all(
-        (side.isalnum() or unicodedata.category(side)[0] == "M")
-        and not UNSPACED.match(side)
+        (side.isalnum() or category(side)[0] == "M") and not UNSPACED.match(side)
         for side in sides
     )
 
@@ -242,7 +242,7 @@ class Needle:
     @cached_property
     def is_long(self) -> bool:
         """Whether it has so many letters that nobody writes them by chance."""
-        count = sum(unicodedata.category(each)[0] != "M" for each in self.folded)
+        count = sum(category(each)[0] != "M" for each in self.folded)
         return count >= SHORTEST_DISGUISE
 
     @cached_property
