@@ -10,6 +10,7 @@ from django.contrib.admin.utils import unquote
 from django.core import signing
 from django.core.exceptions import ValidationError
 from django.core.validators import DomainNameValidator
+from django.db.models import Field
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -47,12 +48,6 @@ class RuleForm(forms.ModelForm):
             "expires_at": gettext_lazy("Empty: for good. A sender: 28 days at most."),
             "note": gettext_lazy("For other moderators: why there is this rule."),
         }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if field := self.fields.get("expires_at"):
-            day, time = field.widget.widgets
-            day.attrs["aria-label"], time.attrs["aria-label"] = _("Date"), _("Time")
 
     def is_valid(self) -> bool:
         """Return whether it may go on; who asks to change it gets it back as it is."""
@@ -125,6 +120,16 @@ class RuleAdmin(UncountedAdmin):
     fields = [*REHEARSED, "expires_at", "note"]
     ordering = ["-id"]
     list_per_page = 100
+
+    def formfield_for_dbfield(
+        self, db_field: Field, request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "expires_at":
+            day, time = field.widget.widgets
+            day.attrs["aria-label"] = gettext_lazy("Date")
+            time.attrs["aria-label"] = gettext_lazy("Time")
+        return field
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Let no address fill the form in: it may hold what is no time."""

@@ -75,7 +75,8 @@ def ended_by_sigterm() -> Iterator[None]:
 
 def drop_output() -> None:
     """Let Python not complain once more when it closes a standard output that failed."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if sys.stdout:  # else it was closed from the beginning
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class OperatorCommand(BaseCommand):
