@@ -85,7 +85,7 @@ def test_enter_in_the_reason_publishes_nothing(either_page, moderator, make_mess
     page = either_page
     make_message("waits", status="held")
     sign_in(page)
-    page.get_by_role("checkbox", name="Select this object").check()
+    page.get_by_role("checkbox", name="Message").check()
     page.get_by_label("Reason for hiding").fill("Spam")
     page.get_by_label("Reason for hiding").press("Enter")
     page.wait_for_load_state()
