@@ -78,7 +78,7 @@ def erase(messages: MessageQuerySet, *, actor: str) -> Progress:
         yield batch
         if rows:
             rest = messages.order_by("-created_at", "-id").before(rows[-1].cursor)
-        elif not rest.exists():  # else another erased just these meanwhile
+        elif not rest.exists():  # else another erased just these
             return
 
 
@@ -174,9 +174,7 @@ def carry_out(
         yield batch
         if rows:
             rest = messages.order_by("-created_at", "-id").before(rows[-1].cursor)
-        elif (
-            not goes_on or not rest.exists()
-        ):  # else another changed just these meanwhile
+        elif not (goes_on and rest.exists()):  # else another changed just these
             return
 
 
