@@ -12,6 +12,7 @@ from contextlib import contextmanager
 logger = logging.getLogger(__name__)
 
 ASK_AGAIN_SECONDS = 1.0
+KNOWN_SECONDS = 10.0  # so long a failure says something, where nobody asks meanwhile
 
 
 class Breaker:
@@ -21,17 +22,19 @@ class Breaker:
         self.server = server  # as the log names it
         self.reason = ""  # why it cannot be asked; empty while it answers
         self.asked_at = 0.0  # the last time, while it fails; of the monotonic clock
+        self.failed_at = 0.0  # likewise
         self._lock = threading.Lock()
         self._thread = threading.local()
 
     @property
     def is_open(self) -> bool:
-        """Whether the server failed when it was last asked."""
-        return bool(self.reason)
+        """Whether the server failed when it was last asked, lately."""
+        is_known = time.monotonic() < self.failed_at + KNOWN_SECONDS
+        return bool(self.reason) and is_known
 
     def may_ask(self) -> bool:
         """Return whether to ask: always of a server that answers, else to one in a second."""
-        if not self.reason or getattr(self._thread, "insists", False):
+        if not self.is_open or getattr(self._thread, "insists", False):
             return True
         with self._lock:
             now = time.monotonic()
@@ -53,7 +56,7 @@ class Breaker:
         """Remember that the server did not answer; tell it once."""
         with self._lock:
             is_news, self.reason = not self.reason, reason
-            self.asked_at = time.monotonic()
+            self.asked_at = self.failed_at = time.monotonic()
         if is_news:
             logger.warning("%s does not answer: %s", self.server, reason)
 

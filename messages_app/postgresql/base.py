@@ -111,7 +111,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             # All are in use, or the server is away. If so, this tells why.
             look_after(conn_params)
             raise
-        if breaker.is_open:
+        if breaker.reason:
             self.make_sure(connection)
         breaker.answered()
         return connection

@@ -37,6 +37,17 @@ def test_it_is_asked_freely_again_once_it_answered(clock):
     assert [server.may_ask() for _ in range(3)] == [True] * 3
 
 
+def test_what_failed_long_ago_says_nothing(clock):
+    server = Breaker("Redis")
+    server.failed("refused")
+    clock[0] += 9
+    assert [server.may_ask() for _ in range(2)] == [True, False]
+    assert server.is_open
+    clock[0] += 1
+    assert [server.may_ask() for _ in range(3)] == [True] * 3
+    assert not server.is_open
+
+
 def test_who_insists_may_ask_and_the_others_may_not(clock):
     server = Breaker("Redis")
     server.failed("refused")

@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from messages_app.tests.chaos.house import House
-from messages_app.tests.chaos.promises import FOLDED, HEALING, summary
+from messages_app.tests.chaos.promises import FOLDED, summary
 from messages_app.tests.test_server import (
     ServedWall,
     at_once,
@@ -79,7 +79,7 @@ def test_behind_a_locked_table_a_thread_waits_and_the_others_show_the_last_page(
     with house.fault("postgres table locked"):
         at_once(8, read)  # which takes the time of a lock, and of a wait for a page
         seconds = at_once(8, lambda _: [read(_) for _ in range(10)])
-    time.sleep(HEALING)  # before the next test looks
+    house.wall.wait_until(house.is_list_answering)  # before the next test looks
     assert sum(each > 1 for each in itertools.chain(*seconds)) < 40
 
 

@@ -1,6 +1,7 @@
 """Whoever remembers a word finds the message again, whatever script it is in."""
 
 import re
+import time
 from datetime import UTC, datetime
 from urllib.parse import quote
 
@@ -242,6 +243,14 @@ def test_behind_a_locked_table_no_search_waits(client, page, django_assert_num_q
     wall_page.breaker.asked_at = 0  # it is time to ask again, but not by a search
     with django_assert_num_queries(0):
         assert client.get("/?q=words").status_code == 503
+
+
+def test_a_lock_of_last_night_keeps_no_search_away(client, make_message, monkeypatch):
+    make_message("last words")
+    wall_page.breaker.failed("lock timeout")
+    last_night = time.monotonic() - 8 * 3600
+    monkeypatch.setattr(wall_page.breaker, "failed_at", last_night)
+    assert "last words" in client.get("/?q=words").text
 
 
 def test_no_log_tells_what_was_searched_for(

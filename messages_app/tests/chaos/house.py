@@ -277,6 +277,16 @@ class House:
             broken.append(Broken("it heals without a restart", "a worker was replaced"))
         return seen, broken
 
+    def is_list_answering(self) -> bool:
+        """Read a page; return whether each process knows of the list that it answers.
+
+        A process that nobody asks knows what it knew when it was last asked.
+        """
+        self.wall.get("/")
+        said, name = self.wall.log.read_text(), "The list of messages"
+        away, back = f"{name} does not answer", f"{name} answers again"
+        return said.count(away) == said.count(back)
+
     def workers_started(self) -> int:
         return self.wall.log.read_text().count("Booting worker")
 
