@@ -12,6 +12,7 @@ from contextlib import contextmanager
 logger = logging.getLogger(__name__)
 
 ASK_AGAIN_SECONDS = 1.0
+SOON_SECONDS = 0.25  # after which who asks is no longer waited for
 KNOWN_SECONDS = 10.0  # so long a failure says something, where nobody asks meanwhile
 
 
@@ -23,7 +24,7 @@ class Breaker:
         self.reason = ""  # why it cannot be asked; empty while it answers
         self.asked_at = 0.0  # the last time, while it fails; of the monotonic clock
         self.failed_at = 0.0  # likewise
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._thread = threading.local()
 
     @property
@@ -43,6 +44,17 @@ class Breaker:
             self.asked_at = now
             return True
 
+    def answers_soon(self) -> bool:
+        """Wait for who asks at this moment; return whether they were answered."""
+        with self._lock:
+            seconds = self.asked_at + SOON_SECONDS - time.monotonic()
+            self._lock.wait_for(self._is_told, max(seconds, 0))
+            return not self.reason
+
+    def _is_told(self) -> bool:
+        has_failed = self.asked_at == self.failed_at  # and nobody has asked since
+        return not self.reason or has_failed
+
     @contextmanager
     def insisting(self) -> Iterator[None]:
         """Let this thread ask in any case."""
@@ -57,6 +69,7 @@ class Breaker:
         with self._lock:
             is_news, self.reason = not self.reason, reason
             self.asked_at = self.failed_at = time.monotonic()
+            self._lock.notify_all()
         if is_news:
             logger.warning("%s does not answer: %s", self.server, reason)
 
@@ -66,5 +79,6 @@ class Breaker:
             return
         with self._lock:
             is_news, self.reason = bool(self.reason), ""
+            self._lock.notify_all()
         if is_news:
             logger.warning("%s answers again.", self.server)

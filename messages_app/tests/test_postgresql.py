@@ -121,6 +121,19 @@ def test_a_dead_server_is_told_with_its_host_and_asked_once_a_second(
         nowhere.get_new_connection(nowhere.get_connection_params())
 
 
+def test_who_finds_another_asking_is_let_in_when_they_are(other, monkeypatch):
+    base.breaker.failed("refused")
+    base.breaker.asked_at = time.monotonic()  # by another
+    wait_for = threading.Condition.wait_for
+
+    def answer_first(condition, *args):
+        base.breaker.answered()
+        return wait_for(condition, *args)
+
+    monkeypatch.setattr(threading.Condition, "wait_for", answer_first)
+    assert ask("SELECT 7", other) == 7
+
+
 def test_a_server_that_failed_is_believed_when_it_answers_a_query(
     other, monkeypatch, caplog
 ):

@@ -241,6 +241,7 @@ class House:
         database_away = any(kind.database_away for kind in kinds)
         clients = Clients(self.wall.port, seed, self.cookies)
         workers = self.workers_started()
+        self.wall.wait_until(self.is_well)
         for _ in "to write", "to hide":
             clients.post(clients.new_message())
             clients.read()
@@ -277,15 +278,18 @@ class House:
             broken.append(Broken("it heals without a restart", "a worker was replaced"))
         return seen, broken
 
-    def is_list_answering(self) -> bool:
-        """Read a page; return whether each process knows of the list that it answers.
+    def is_well(self) -> bool:
+        """Read a page; return whether no process knows of anything away.
 
-        A process that nobody asks knows what it knew when it was last asked.
+        A process that nobody asks knows what it knew when it was last asked, and so may
+        one that was asked by few since the last fault.
         """
-        self.wall.get("/")
-        said, name = self.wall.log.read_text(), "The list of messages"
-        away, back = f"{name} does not answer", f"{name} answers again"
-        return said.count(away) == said.count(back)
+        assert self.wall.get("/")[0] in (200, 503)
+        said = self.wall.log.read_text()
+        return all(
+            said.count(f"{name} does not answer") == said.count(f"{name} answers again")
+            for name in ("PostgreSQL", "The list of messages")
+        )
 
     def workers_started(self) -> int:
         return self.wall.log.read_text().count("Booting worker")
