@@ -59,7 +59,7 @@ def pages() -> dict[str, str]:
     from messages_app.models import Message
     from messages_app.moderation import acts
 
-    spam = Message.objects.filter(content__startswith="Cheap", reason="")[:1].get()
+    spam = Message.objects.filter(content__startswith="Cheap", reason="").latest("pk")
     of_sender = Message.objects.filter(sender=spam.sender)
     batch = acts.finish(acts.hide(of_sender, actor="moderator", reason="Spam"))
     message = f"{LIST}{spam.pk}"
