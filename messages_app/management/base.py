@@ -5,6 +5,7 @@ Exit status: 0 done; 1 failed, or stopped before its end; 2 called wrongly; 3 do
 a part, which is told; 130 ended by Ctrl-C; 143 ended by SIGTERM.
 """
 
+import errno
 import logging
 import os
 import signal
@@ -79,8 +80,19 @@ def drop_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+class ClosedOutput:
+    """Takes the place of a standard output that was closed before the start."""
+
+    def write(self, text: str) -> None:
+        raise OSError(errno.EBADF, "Standard output is closed")
+
+
 class OperatorCommand(BaseCommand):
     """A command of which everything that can be mended is told in one line."""
+
+    def __init__(self, stdout: Any = None, *args: Any, **kwargs: Any) -> None:
+        out: Any = stdout or sys.stdout or ClosedOutput()
+        super().__init__(out, *args, **kwargs)
 
     def create_parser(
         self, prog_name: str, subcommand: str, **kwargs: Any

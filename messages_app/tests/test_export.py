@@ -228,6 +228,7 @@ def test_an_empty_name_is_a_wrong_call(arguments):
     [
         (1, ["export_messages"], "Standard output is closed."),
         (1, ["backup"], "Standard output is closed."),
+        (1, ["wall_mode"], "Standard output is closed."),
         (0, ["import_messages", "-", "--rejected", "r"], "Standard input is closed."),
         (0, ["restore", "-"], "Standard input is closed."),
     ],
@@ -235,6 +236,15 @@ def test_an_empty_name_is_a_wrong_call(arguments):
 def test_a_closed_stream_is_told(database, closed, arguments, told):
     ran = manage(*arguments, url=database, preexec_fn=lambda: os.close(closed))
     assert (ran.returncode, ran.stderr) == (1, f"CommandError: {told}\n")
+
+
+def test_a_file_is_whole_though_nobody_can_be_told(database, tmp_path):
+    path = tmp_path / "wall.jsonl"
+    arguments = ["export_messages", "-o", str(path)]
+    ran = manage(*arguments, url=database, preexec_fn=lambda: os.close(1))
+    told = "This is done, but could not be told: Standard output is closed."
+    assert (ran.returncode, ran.stderr.splitlines()[1]) == (3, told)
+    assert hashlib.sha256(path.read_bytes()).hexdigest() in ran.stderr
 
 
 def test_who_comes_while_another_run_writes_the_file_is_told(
