@@ -41,7 +41,7 @@ def test_the_wall_is_read_from_its_index(db, place):
     if place == "older":
         found = found.before(found[1000].cursor)
     plan = found[:51].explain()
-    assert "message_newest_of_status" in plan
+    assert "message_newest_published" in plan
     assert "SORT" not in plan.upper().replace("SORT KEY", "")
     assert "TEMP B-TREE" not in plan
 
