@@ -31,7 +31,8 @@ MARKS_PER_LETTER = 10
 
 def find_refused(text: str) -> list[str]:
     """Return each character of the text that no message may hold, once."""
-    if not REFUSED.search(text):  # as in nearly all
+    # Nearly all texts are printable, which is known ten times faster.
+    if text.isprintable() or not REFUSED.search(text):
         return []
     return sorted(set(REFUSED.findall(LINE_ENDS.sub("\n", text))))
 

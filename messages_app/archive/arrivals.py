@@ -4,11 +4,10 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import DataError, IntegrityError, transaction
-from django.utils import timezone
 
 from messages_app import text, wall_cache
 from messages_app.archive.cells import clean_texts
@@ -65,7 +64,7 @@ def read(line: Line, equal: EqualRows) -> Arrival:
         raise BadRow("content shows nothing")
     if len(message["content"]) > CONTENT_CEILING:
         raise BadRow(f"content has more than {CONTENT_CEILING} characters")
-    if message["created_at"] > timezone.now() + AHEAD:
+    if message["created_at"] > datetime.now(UTC) + AHEAD:
         raise BadRow("created_at is still to come")
     if message["id"] is None:
         message["gist"] = folding.gist(message["content"])

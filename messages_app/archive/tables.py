@@ -73,7 +73,7 @@ class Table:
             if field.attname not in MADE_ANEW
         }
         self.columns = [
-            (field.attname, reader(field), default(field))
+            (field.attname, field.null, reader(field), default(field))
             for field in model._meta.concrete_fields
         ]
 
@@ -110,14 +110,19 @@ class Table:
         """Return the values for all columns; raise BadRow if they cannot be."""
         if not row.keys() <= self.fields.keys():
             self.chosen(list(row))
-        values = []
-        for name, read, missing in self.columns:
-            try:
-                values.append(read(row[name]) if name in row else missing())
-            except (ValueError, OverflowError) as error:
-                is_empty = name in row and row[name] is None
-                what = "is empty" if is_empty else error
-                raise BadRow(f"{name} {what}") from error
+        values, name = [], ""
+        try:
+            for name, may_be_empty, read, missing in self.columns:
+                if name not in row:
+                    values.append(missing())
+                elif may_be_empty and row[name] is None:
+                    values.append(None)
+                else:
+                    values.append(read(row[name]))
+        except (ValueError, OverflowError) as error:
+            is_empty = name in row and row[name] is None
+            what = "is empty" if is_empty else error
+            raise BadRow(f"{name} {what}") from error
         return tuple(values)
 
     def insert(self, rows: list[tuple[Any, ...]]) -> None:
@@ -160,11 +165,6 @@ class Table:
 
 def reader(field: Any) -> Callable[[Any], Any]:
     """Return the function that makes a value of the field; it raises ValueError."""
-    read = plain_reader(field)
-    return partial(read_or_none, read) if field.null else read
-
-
-def plain_reader(field: Any) -> Callable[[Any], Any]:
     # Of a foreign key, what it points to.
     field = getattr(field, "target_field", field)
     if isinstance(field, models.DateTimeField):
@@ -185,10 +185,6 @@ def plain_reader(field: Any) -> Callable[[Any], Any]:
     return partial(read_number, low, high)
 
 
-def read_or_none(read: Callable[[Any], Any], value: Any) -> Any:
-    return None if value is None else read(value)
-
-
 def read_typed(wanted: type, value: Any) -> Any:
     if type(value) is not wanted:
         raise ValueError(f"is not of type {wanted.__name__}")
@@ -202,13 +198,16 @@ def read_number(low: int, high: int, value: Any) -> int:
 
 
 def read_text(most: int | None, choices: set[str], value: Any) -> str:
-    if NEVER.search(read_typed(str, value)):
+    text: str = read_typed(str, value)
+    if text in choices:
+        return text
+    if NEVER.search(text):
         raise ValueError("holds what is no text")
-    if most and len(value) > most:
+    if most and len(text) > most:
         raise ValueError(f"has more than {most} characters")
-    if choices and value not in choices:
+    if choices:
         raise ValueError(f"is none of {', '.join(sorted(choices))}")
-    return str(value)
+    return text
 
 
 def read_bytes(size: int | None, value: Any) -> bytes:

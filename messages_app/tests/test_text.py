@@ -1,3 +1,4 @@
+import sys
 import unicodedata
 
 import pytest
@@ -94,6 +95,13 @@ def test_a_tower_hidden_behind_joiners_is_cut_too():
 )
 def test_what_cannot_be_shown_is_found(character):
     assert text.find_refused(f"a{character}b{character}") == [character]
+
+
+def test_nothing_that_is_refused_passes_as_printable():
+    every = map(chr, range(sys.maxunicode + 1))
+    refused = list(filter(text.REFUSED.match, every))
+    assert len(refused) == 2_048 + 32 + 34 + 63  # surrogates, no characters, controls
+    assert not any(map(str.isprintable, refused))
 
 
 def test_tab_and_every_kind_of_line_end_are_no_controls():
