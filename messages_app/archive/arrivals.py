@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import DataError, IntegrityError, transaction
+from django.db.models import Max
 
 from messages_app import text, wall_cache
 from messages_app.archive.cells import clean_texts
@@ -161,7 +162,10 @@ class Store:
 def are_beyond_all(arrivals: list[Arrival]) -> bool:
     """Return whether all have numbers beyond those that are there, or were erased."""
     lowest = min((arrival.values[ID] or 0 for arrival in arrivals), default=0)
-    if not lowest or Message.objects.filter(pk__gte=lowest).exists():
+    # Not whether one is as high: PostgreSQL, which does not know the new rows yet, would
+    # expect to meet one at once, and look through all.
+    last = Message.objects.aggregate(last=Max("pk"))["last"] or 0
+    if lowest <= last:
         return False
     beyond = ModerationEvent.objects.filter(message_number__gte=lowest)
     return not beyond.filter(act=Act.ERASE).exists()

@@ -11,6 +11,8 @@ from django.utils import timezone
 from psycopg.errors import ConnectionTimeout
 
 from messages_app import page_views, reports
+from messages_app.archive import arrivals
+from messages_app.archive.lines import Line
 from messages_app.breaker import Breaker
 from messages_app.models import Message, PageViewTotal, Report
 from messages_app.postgresql import base
@@ -258,3 +260,17 @@ def test_a_fold_under_way_does_not_bring_back_the_number_before(monkeypatch):
     setting.join()
     page_views.fold()
     assert page_views.read() == 5
+
+
+def test_whether_rows_of_a_file_are_new_is_not_asked_of_all_that_arrived(db):
+    rows = (Message(content=f"{n}") for n in range(5_000))
+    last = Message.objects.bulk_create(rows)[-1].pk
+    line = {"id": last + 1, "content": "new", "created_at": "2026-01-31"}
+    arrival = arrivals.read(Line(1, b"", line), arrivals.EqualRows())
+    scans = (
+        "SELECT seq_scan FROM pg_stat_xact_user_tables"
+        " WHERE relname = 'messages_app_message'"
+    )
+    before = ask(scans, connection)
+    assert arrivals.are_beyond_all([arrival])
+    assert ask(scans, connection) == before
