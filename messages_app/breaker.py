@@ -12,7 +12,6 @@ from contextlib import contextmanager
 logger = logging.getLogger(__name__)
 
 ASK_AGAIN_SECONDS = 1.0
-SOON_SECONDS = 0.25  # after which who asks is no longer waited for
 KNOWN_SECONDS = 10.0  # so long a failure says something, where nobody asks meanwhile
 
 
@@ -23,14 +22,13 @@ class Breaker:
         self.server = server  # as the log names it
         self.reason = ""  # why it cannot be asked; empty while it answers
         self.asked_at = 0.0  # the last time, while it fails; of the monotonic clock
-        self.failed_at = 0.0  # likewise
-        self._lock = threading.Condition()
+        self._lock = threading.Lock()
         self._thread = threading.local()
 
     @property
     def is_open(self) -> bool:
         """Whether the server failed when it was last asked, lately."""
-        is_known = time.monotonic() < self.failed_at + KNOWN_SECONDS
+        is_known = time.monotonic() < self.asked_at + KNOWN_SECONDS
         return bool(self.reason) and is_known
 
     def may_ask(self) -> bool:
@@ -43,17 +41,6 @@ class Breaker:
                 return False
             self.asked_at = now
             return True
-
-    def answers_soon(self) -> bool:
-        """Wait for who asks at this moment; return whether they were answered."""
-        with self._lock:
-            seconds = self.asked_at + SOON_SECONDS - time.monotonic()
-            self._lock.wait_for(self._is_told, max(seconds, 0))
-            return not self.reason
-
-    def _is_told(self) -> bool:
-        has_failed = self.asked_at == self.failed_at  # and nobody has asked since
-        return not self.reason or has_failed
 
     @contextmanager
     def insisting(self) -> Iterator[None]:
@@ -68,8 +55,7 @@ class Breaker:
         """Remember that the server did not answer; tell it once."""
         with self._lock:
             is_news, self.reason = not self.reason, reason
-            self.asked_at = self.failed_at = time.monotonic()
-            self._lock.notify_all()
+            self.asked_at = time.monotonic()
         if is_news:
             logger.warning("%s does not answer: %s", self.server, reason)
 
@@ -79,6 +65,5 @@ class Breaker:
             return
         with self._lock:
             is_news, self.reason = bool(self.reason), ""
-            self._lock.notify_all()
         if is_news:
             logger.warning("%s answers again.", self.server)

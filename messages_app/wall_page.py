@@ -29,7 +29,7 @@ from messages_app import (
     search,
     wall_cache,
 )
-from messages_app.breaker import SOON_SECONDS, Breaker
+from messages_app.breaker import Breaker
 from messages_app.forms import MessageForm, SearchForm
 from messages_app.models import Message
 from messages_app.pagination import Cursor
@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 CUT = wall_cache.CUT.decode()  # as the template writes it
 # A table that is locked or slow. A server that is away has a breaker of its own.
 breaker = Breaker("The list of messages")
+SOON_SECONDS = 0.25
 is_told = threading.Event()  # by the log, that the messages cannot be read
 
 

@@ -76,19 +76,26 @@ class Concurrently:
 
     def change(self, editor, state, app_label, *, add):
         model = state.apps.get_model(app_label, self.model_name)
-        options = {}
-        if editor.connection.vendor == "postgresql":
-            options = {"concurrently": True}
+        if editor.connection.vendor != "postgresql":
+            # There may be one, of a start that was ended.
+            editor.execute(f"DROP INDEX IF EXISTS {self.index_name}")
             if add:
-                editor.execute("SET lock_timeout = 0")  # nobody waits behind this
-            # Half of one, left by a start that was ended.
+                editor.add_index(model, self.found(state, app_label))
+            return
+        editor.execute("SET lock_timeout = 0")  # nobody waits behind this
+        if not (add and self.is_there(editor)):
+            # Half of one, likewise.
             editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {self.index_name}")
-        if add:
-            editor.add_index(model, self.found(state, app_label), **options)
-        elif not options:
-            editor.remove_index(model, self.found(state, app_label))
-        if options:
-            editor.execute("RESET lock_timeout")
+            if add:
+                found = self.found(state, app_label)
+                editor.add_index(model, found, concurrently=True)
+        editor.execute("RESET lock_timeout")
+
+    def is_there(self, editor):
+        whole = "SELECT FROM pg_index WHERE indisvalid AND indexrelid = to_regclass(%s)"
+        with editor.connection.cursor() as cursor:
+            cursor.execute(f"SELECT EXISTS ({whole})", [self.index_name])
+            return cursor.fetchone()[0]
 
     def found(self, state, app_label):
         return state.models[app_label, self.model_name_lower].get_index_by_name(

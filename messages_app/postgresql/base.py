@@ -98,7 +98,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Return a connection that works; raise OperationalError at once while away."""
-        if not breaker.may_ask() and not breaker.answers_soon():
+        if not breaker.may_ask():
             raise psycopg.OperationalError(breaker.reason)
         try:
             connection = super().get_new_connection(conn_params)

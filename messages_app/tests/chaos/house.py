@@ -279,12 +279,13 @@ class House:
         return seen, broken
 
     def is_well(self) -> bool:
-        """Read a page; return whether no process knows of anything away.
+        """Ask for a page and the database; return whether no process thinks any away.
 
         A process that nobody asks knows what it knew when it was last asked, and so may
         one that was asked by few since the last fault.
         """
-        assert self.wall.get("/")[0] in (200, 503)
+        for address in ("/", "/readyz"):
+            self.wall.get(address)
         said = self.wall.log.read_text()
         return all(
             said.count(f"{name} does not answer") == said.count(f"{name} answers again")
