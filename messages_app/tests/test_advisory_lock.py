@@ -60,6 +60,17 @@ def test_a_migration_lets_visitors_pass_while_its_table_is_in_use(empty_database
     assert ran.end() == 0
 
 
+def test_an_index_that_is_whole_is_not_built_again(empty_database):
+    assert manage("migrate", **empty_database)[0] == 0
+    number = "SELECT 'message_newest_published'::regclass::oid"
+    with connect_to(empty_database) as other:
+        before = other.execute(number).fetchone()
+        # As after a start that was ended before it could write down what it did.
+        other.execute("DELETE FROM django_migrations WHERE name LIKE '0009_index%'")
+        assert manage("migrate", **empty_database)[0] == 0
+        assert other.execute(number).fetchone() == before
+
+
 def test_a_wall_that_is_written_meanwhile_gets_its_queue(empty_database):
     assert manage("migrate", "messages_app", "0004", **empty_database)[0] == 0
     with connect_to(empty_database) as other:

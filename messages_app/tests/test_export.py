@@ -6,9 +6,11 @@ import hashlib
 import json
 import os
 import resource
+import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from io import BytesIO, StringIO, TextIOWrapper
 from subprocess import PIPE
@@ -154,6 +156,17 @@ def manage(*arguments, url, **options):
     env = bare(DATABASE_URL=url)
     options = {"stdout": PIPE, "stderr": PIPE, "text": True} | options
     return subprocess.run(command, check=False, cwd=ROOT, env=env, **options)
+
+
+def test_a_start_that_was_ended_while_it_built_indexes_goes_on(tmp_path):
+    path = tmp_path / "wall.sqlite3"
+    manage("migrate", "--verbosity", "0", url=f"sqlite:///{path}")
+    with closing(sqlite3.connect(path)) as wall:
+        wall.execute("DELETE FROM django_migrations WHERE name LIKE '0009_index%'")
+        wall.execute("DROP INDEX message_newest_withdrawn")
+        wall.commit()
+    ran = manage("migrate", url=f"sqlite:///{path}")
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def test_whoever_reads_may_stop(database):
