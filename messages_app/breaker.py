@@ -28,8 +28,8 @@ class Breaker:
     @property
     def is_open(self) -> bool:
         """Whether the server failed when it was last asked, lately."""
-        is_known = time.monotonic() < self.asked_at + KNOWN_SECONDS
-        return bool(self.reason) and is_known
+        # No clock is read while it answers: this is asked for each connection.
+        return bool(self.reason) and time.monotonic() < self.asked_at + KNOWN_SECONDS
 
     def may_ask(self) -> bool:
         """Return whether to ask: always of a server that answers, else to one in a second."""

@@ -50,7 +50,7 @@ def test_each_migration_tells_how_long_it_took(empty_database):
 
 
 def test_a_migration_lets_visitors_pass_while_its_table_is_in_use(empty_database):
-    # The last to apply changes a table, and none after it only builds indexes.
+    # Not from 0009 on: for an index it waits without a word.
     assert manage("migrate", "messages_app", "0008", **empty_database)[0] == 0
     with connect_to(empty_database) as other, other.transaction():
         other.execute("LOCK TABLE messages_app_message")
